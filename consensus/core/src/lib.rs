@@ -1,0 +1,1 @@
+//! Two-phase HotStuff BFT as a pure state machine.

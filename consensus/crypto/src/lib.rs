@@ -1,0 +1,1 @@
+//! Hybrid Ed25519 + ML-DSA-65 validator keys, signatures and the keystore.

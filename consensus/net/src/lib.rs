@@ -1,0 +1,1 @@
+//! libp2p over QUIC: direct streams for votes, blocks and sync; gossipsub for transactions.

@@ -1,0 +1,1 @@
+//! A deterministic simulator that drives the consensus core through hostile schedules.

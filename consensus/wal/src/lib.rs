@@ -1,0 +1,1 @@
+//! Durable vote state: append, fdatasync, torn-write recovery.

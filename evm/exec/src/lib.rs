@@ -1,0 +1,1 @@
+//! Block building and execution with revm, and the chain of blocks they make.

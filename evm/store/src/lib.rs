@@ -1,0 +1,1 @@
+//! The RocksDB tables and the atomic block commit.

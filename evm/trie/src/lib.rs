@@ -1,0 +1,1 @@
+//! An incremental Merkle Patricia trie over the store: roots, proofs, overlays, history.

@@ -1,0 +1,1 @@
+//! From a chain specification to the genesis state and block.

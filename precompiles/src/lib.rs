@@ -1,0 +1,1 @@
+//! The financial engines: native code behind fixed addresses.

@@ -1,0 +1,1 @@
+//! The bank facade: REST over the ledger, OpenAPI, health and metrics.
