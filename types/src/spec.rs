@@ -68,7 +68,7 @@ pub struct GenesisAccount {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub nonce: u64,
     /// Contract code.
-    #[serde(default, skip_serializing_if = "Bytes::is_empty")]
+    #[serde(default, skip_serializing_if = "no_code")]
     pub code: Bytes,
     /// Contract storage.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -128,4 +128,8 @@ pub struct LedgerAccountSpec {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 const fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+fn no_code(code: &Bytes) -> bool {
+    code.is_empty()
 }
