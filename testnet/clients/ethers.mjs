@@ -146,7 +146,8 @@ await run("ethers", async (step) => {
         throw new Error(`${what}: not understood as a revert: ${refusal}`);
       }
       // Not `refusal.revert`: the library decodes that for calls, but not for estimates.
-      const revert = reverter.interface.parseError(refusal.data ?? "0x");
+      const data = refusal.data ?? "0x";
+      const revert = data === "0x" ? undefined : reverter.interface.parseError(data);
       expectEqual(`error of ${what}`, revert ? [revert.name, [...revert.args]] : undefined, error);
     }
   }
