@@ -1,0 +1,156 @@
+//! The block tables: one synced batch per commit, and lookups.
+
+use alloy_primitives::{B256, Bytes};
+use rocksdb::{WriteBatch, WriteOptions};
+
+use crate::{
+    error::StoreError,
+    store::Store,
+    tables::{self, Head, RowError},
+};
+
+/// A final block with everything that is kept of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BlockRecord {
+    /// Its number; block 0 is genesis.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// RLP of the header.
+    pub header: Bytes,
+    /// The body, opaque: transactions in the executor's own form.
+    pub transactions: Bytes,
+    /// The receipts, opaque.
+    pub receipts: Bytes,
+    /// The commit certificate, opaque; empty for genesis.
+    pub certificate: Bytes,
+    /// Hashes of the transactions, in the order of the block.
+    pub tx_hashes: Vec<B256>,
+}
+
+impl Store {
+    /// Writes final blocks, in one batch, and moves the head to the last of them. When this
+    /// returns, they survive a power cut. An empty slice does nothing.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::NotNext`] if the first does not follow the head, or a number is left out;
+    ///   nothing is written then.
+    /// - [`StoreError::Io`] if the disk fails: whether the blocks are on disk is then unknown, and
+    ///   the node must stop.
+    pub fn commit_blocks(&self, blocks: &[BlockRecord]) -> Result<(), StoreError> {
+        let Some(last) = blocks.last() else { return Ok(()) };
+        let mut head = self.inner.head.lock();
+        let mut expected = head.map_or(0, |head| head.number.saturating_add(1));
+        let mut batch = WriteBatch::default();
+        for block in blocks {
+            if block.number != expected {
+                return Err(StoreError::NotNext { given: block.number, expected });
+            }
+            expected = expected.saturating_add(1);
+            self.add_block(&mut batch, block)?;
+        }
+        let new = Head { number: last.number, hash: last.hash };
+        batch.put_cf(self.table(tables::META)?, tables::META_HEAD, new.encode());
+        let mut synced = WriteOptions::default();
+        synced.set_sync(true);
+        self.inner.db.write_opt(batch, &synced)?;
+        *head = Some(new);
+        Ok(())
+    }
+
+    fn add_block(&self, batch: &mut WriteBatch, block: &BlockRecord) -> Result<(), StoreError> {
+        let number = block.number.to_be_bytes();
+        let header = [block.hash.as_slice(), &block.header].concat();
+        batch.put_cf(self.table(tables::HEADERS)?, number, header);
+        batch.put_cf(self.table(tables::BODIES)?, number, &block.transactions);
+        batch.put_cf(self.table(tables::RECEIPTS)?, number, &block.receipts);
+        batch.put_cf(self.table(tables::CERTIFICATES)?, number, &block.certificate);
+        batch.put_cf(self.table(tables::BLOCK_BY_HASH)?, block.hash, number);
+        let transactions = self.table(tables::TX_BY_HASH)?;
+        let mut location = [0; 12];
+        location[..8].copy_from_slice(&number);
+        for (index, hash) in (0_u32..).zip(&block.tx_hashes) {
+            location[8..].copy_from_slice(&index.to_be_bytes());
+            batch.put_cf(transactions, hash, location);
+        }
+        Ok(())
+    }
+
+    /// The last committed block, from memory.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        *self.inner.head.lock()
+    }
+
+    /// RLP of a block's header.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn header(&self, number: u64) -> Result<Option<Bytes>, StoreError> {
+        self.decoded(tables::HEADERS, &number.to_be_bytes(), |row| {
+            let rlp = row.get(32..).ok_or(RowError::Length(row.len()))?;
+            Ok(Bytes::copy_from_slice(rlp))
+        })
+    }
+
+    /// Hash of a block.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn block_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
+        self.decoded(tables::HEADERS, &number.to_be_bytes(), |row| {
+            tables::decode_hash(row.get(..32).ok_or(RowError::Length(row.len()))?)
+        })
+    }
+
+    /// The body of a block as it was committed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn body(&self, number: u64) -> Result<Option<Bytes>, StoreError> {
+        self.get(tables::BODIES, &number.to_be_bytes())
+    }
+
+    /// The receipts of a block as they were committed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn receipts(&self, number: u64) -> Result<Option<Bytes>, StoreError> {
+        self.get(tables::RECEIPTS, &number.to_be_bytes())
+    }
+
+    /// The commit certificate of a block as it was committed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn certificate(&self, number: u64) -> Result<Option<Bytes>, StoreError> {
+        self.get(tables::CERTIFICATES, &number.to_be_bytes())
+    }
+
+    /// Number of the committed block with this hash.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn block_number(&self, hash: &B256) -> Result<Option<u64>, StoreError> {
+        self.decoded(tables::BLOCK_BY_HASH, hash.as_slice(), tables::decode_number)
+    }
+
+    /// Block number and index of a committed transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn transaction_location(&self, hash: &B256) -> Result<Option<(u64, u32)>, StoreError> {
+        self.decoded(tables::TX_BY_HASH, hash.as_slice(), |row| {
+            let (number, index) = row.split_at_checked(8).ok_or(RowError::Length(row.len()))?;
+            Ok((tables::decode_number(number)?, tables::decode_index(index)?))
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! The state tables: one batch per flush, point reads, and the history of pre-values.
+
+use alloy_primitives::{B256, Bytes, U256};
+use rocksdb::{ReadOptions, WriteBatch};
+
+use crate::{
+    error::StoreError,
+    store::Store,
+    tables::{self, Account, ChangesRow, RowError, StateHead},
+};
+
+/// One row of a [`StateBatch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateChange {
+    /// An account, or its end.
+    Account(B256, Option<Account>),
+    /// A slot of an account; zero ends it.
+    Storage(B256, B256, U256),
+    /// Code by its hash.
+    Code(B256, Bytes),
+    /// A trie node by its [`tables::node_key`], or its end.
+    Node(Vec<u8>, Option<Vec<u8>>),
+    /// What an account was before a block.
+    AccountBefore(B256, u64, Option<Account>),
+    /// What a slot was before a block.
+    StorageBefore(B256, B256, u64, U256),
+    /// Which keys a block touched.
+    Changes(u64, ChangesRow),
+}
+
+/// A state flush in the making: changes, and the block they lead to.
+pub struct StateBatch<'a> {
+    store: &'a Store,
+    batch: WriteBatch,
+}
+
+impl std::fmt::Debug for StateBatch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateBatch").field("rows", &self.batch.len()).finish_non_exhaustive()
+    }
+}
+
+impl StateBatch<'_> {
+    /// Adds a row. Of two rows with one key the later wins.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] if a table is missing.
+    pub fn add(&mut self, change: &StateChange) -> Result<(), StoreError> {
+        let table = |name| self.store.table(name);
+        let batch = &mut self.batch;
+        match change {
+            StateChange::Account(ah, Some(account)) => {
+                batch.put_cf(table(tables::ACCOUNTS)?, ah, account.encode());
+            }
+            StateChange::Account(ah, None) => batch.delete_cf(table(tables::ACCOUNTS)?, ah),
+            StateChange::Storage(ah, sh, value) => {
+                let key = tables::storage_key(ah, sh);
+                if value.is_zero() {
+                    batch.delete_cf(table(tables::STORAGE)?, key);
+                } else {
+                    batch.put_cf(table(tables::STORAGE)?, key, tables::encode_word(*value));
+                }
+            }
+            StateChange::Code(hash, code) => batch.put_cf(table(tables::CODE)?, hash, code),
+            StateChange::Node(key, Some(row)) => batch.put_cf(table(tables::TRIE)?, key, row),
+            StateChange::Node(key, None) => batch.delete_cf(table(tables::TRIE)?, key),
+            StateChange::AccountBefore(ah, number, before) => {
+                let key = tables::account_history_key(ah, *number);
+                let row = before.map(|account| account.encode()).unwrap_or_default();
+                batch.put_cf(table(tables::ACCOUNT_HISTORY)?, key, row);
+            }
+            StateChange::StorageBefore(ah, sh, number, before) => {
+                let key = tables::storage_history_key(ah, sh, *number);
+                let row = tables::encode_word(*before);
+                batch.put_cf(table(tables::STORAGE_HISTORY)?, key, row);
+            }
+            StateChange::Changes(number, changes) => {
+                batch.put_cf(table(tables::CHANGES)?, number.to_be_bytes(), changes.encode());
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes collected so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.batch.size_in_bytes()
+    }
+}
+
+impl Store {
+    /// Begins a state flush; [`Store::flush_state`] writes it.
+    #[must_use]
+    pub fn state_batch(&self) -> StateBatch<'_> {
+        StateBatch { store: self, batch: WriteBatch::default() }
+    }
+
+    /// Writes a state flush: all of it or nothing, with the block it leads to.
+    ///
+    /// Not synced: after a power cut an older state head may be found, never a mixture.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the disk fails; the node must stop.
+    pub fn flush_state(&self, batch: StateBatch<'_>, head: StateHead) -> Result<(), StoreError> {
+        let mut batch = batch.batch;
+        batch.put_cf(self.table(tables::META)?, tables::META_STATE_HEAD, head.encode());
+        Ok(self.inner.db.write(batch)?)
+    }
+
+    /// The account as of the state head.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn account(&self, ah: &B256) -> Result<Option<Account>, StoreError> {
+        self.decoded(tables::ACCOUNTS, ah.as_slice(), Account::decode)
+    }
+
+    /// The slot as of the state head; zero if it is not set.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn storage(&self, ah: &B256, sh: &B256) -> Result<U256, StoreError> {
+        let key = tables::storage_key(ah, sh);
+        let value = self.decoded(tables::STORAGE, &key, |row| {
+            if row.is_empty() { Err(RowError::NotCanonical) } else { tables::decode_word(row) }
+        })?;
+        Ok(value.unwrap_or_default())
+    }
+
+    /// Code by its hash.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn code(&self, hash: &B256) -> Result<Option<Bytes>, StoreError> {
+        self.get(tables::CODE, hash.as_slice())
+    }
+
+    /// A trie node as of the state head, decoded in place.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn node<T>(
+        &self,
+        key: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<T, RowError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.decoded(tables::TRIE, key, decode)
+    }
+
+    /// What the account was before the first flushed block at or above `number` that changed it.
+    /// The outer `None` says that no such block changed it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn account_before(
+        &self,
+        ah: &B256,
+        number: u64,
+    ) -> Result<Option<Option<Account>>, StoreError> {
+        let key = tables::account_history_key(ah, number);
+        self.seek(tables::ACCOUNT_HISTORY, &key, |row| {
+            if row.is_empty() { Ok(None) } else { Account::decode(row).map(Some) }
+        })
+    }
+
+    /// What the slot was before the first flushed block at or above `number` that changed it.
+    /// `None` says that no such block changed it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn storage_before(
+        &self,
+        ah: &B256,
+        sh: &B256,
+        number: u64,
+    ) -> Result<Option<U256>, StoreError> {
+        let key = tables::storage_history_key(ah, sh, number);
+        self.seek(tables::STORAGE_HISTORY, &key, tables::decode_word)
+    }
+
+    /// Which keys a flushed block touched.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn changes(&self, number: u64) -> Result<Option<ChangesRow>, StoreError> {
+        self.decoded(tables::CHANGES, &number.to_be_bytes(), ChangesRow::decode)
+    }
+
+    /// The first row at or after `key` whose key differs only in the block number at its end.
+    fn seek<T>(
+        &self,
+        name: &'static str,
+        key: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<T, RowError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_prefix_same_as_start(true);
+        let mut rows = self.inner.db.raw_iterator_cf_opt(self.table(name)?, options);
+        rows.seek(key);
+        let prefix = &key[..key.len().saturating_sub(8)];
+        match rows.item() {
+            Some((found, row)) if found.starts_with(prefix) => {
+                decode(row).map(Some).map_err(|error| StoreError::row(name, error))
+            }
+            Some(_) => Ok(None),
+            None => rows.status().map(|()| None).map_err(StoreError::from),
+        }
+    }
+}

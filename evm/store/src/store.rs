@@ -1,0 +1,204 @@
+//! Opening the database, and the plain reads all tables share.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use alloy_primitives::{B256, Bytes};
+use parking_lot::Mutex;
+use rocksdb::{ColumnFamily, DB, IteratorMode, Options};
+
+use crate::{
+    error::StoreError,
+    options::{self, StoreOptions},
+    tables::{self, Head, RowError, StateHead},
+};
+
+/// The database. Clones share it; it closes when the last one goes.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) db: DB,
+    path: PathBuf,
+    /// The committed head as last written; its lock also makes block commits one at a time.
+    pub(crate) head: Mutex<Option<Head>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database in the folder `path`, or makes an empty one there.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Locked`] if another process, or another part of this one, has it open.
+    /// - [`StoreError::WrongSchema`] if another version wrote it or it is not ours.
+    /// - [`StoreError::Corrupt`] or [`StoreError::Row`] if it is damaged.
+    /// - [`StoreError::Io`] if the operating system refuses.
+    pub fn open(path: impl AsRef<Path>, options: &StoreOptions) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let wrong = |found: String| StoreError::WrongSchema {
+            path: path.to_owned(),
+            found,
+            expected: tables::SCHEMA,
+        };
+        if path.join("CURRENT").exists() {
+            let names = DB::list_cf(&Options::default(), path)?;
+            let known = |name: &&String| *name == "default" || tables::TABLES.contains(&&***name);
+            if let Some(stranger) = names.iter().find(|name| !known(name)) {
+                return Err(wrong(format!("unknown (table `{stranger}`)")));
+            }
+        }
+        let database = options::database(options);
+        let db = DB::open_cf_descriptors(&database, path, options::tables(options))
+            .map_err(|error| classify(path, error))?;
+        let head = Mutex::new(None);
+        let store = Self { inner: Arc::new(Inner { db, path: path.to_owned(), head }) };
+
+        match store.meta(tables::META_SCHEMA)? {
+            Some(schema) if schema[..] == tables::SCHEMA.to_be_bytes() => {}
+            Some(schema) => return Err(wrong(format!("0x{}", alloy_primitives::hex::encode(schema)))),
+            // Nothing in it: it was just made, or its maker was stopped before the line below.
+            None if store.is_empty(tables::META)? && store.is_empty(tables::HEADERS)? => {
+                store.put_meta(tables::META_SCHEMA, &tables::SCHEMA.to_be_bytes())?;
+            }
+            None => return Err(wrong("none".to_owned())),
+        }
+        *store.inner.head.lock() = store.read_head()?;
+        Ok(store)
+    }
+
+    /// The folder the database lives in.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Reads a value of the table `meta`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn meta(&self, name: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.get(tables::META, name)
+    }
+
+    /// Writes a value of the table `meta`, durably.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails.
+    pub fn put_meta(&self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let mut synced = rocksdb::WriteOptions::default();
+        synced.set_sync(true);
+        Ok(self.inner.db.put_cf_opt(self.table(tables::META)?, name, value, &synced)?)
+    }
+
+    /// Hash of block 0, once [`Store::set_chain`] has written it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn genesis_hash(&self) -> Result<Option<B256>, StoreError> {
+        self.decoded(tables::META, tables::META_GENESIS_HASH, tables::decode_hash)
+    }
+
+    /// EIP-155 chain id, once [`Store::set_chain`] has written it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn chain_id(&self) -> Result<Option<u64>, StoreError> {
+        self.decoded(tables::META, tables::META_CHAIN_ID, tables::decode_number)
+    }
+
+    /// Writes which chain this database is of, durably.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails.
+    pub fn set_chain(&self, chain_id: u64, genesis_hash: B256) -> Result<(), StoreError> {
+        self.put_meta(tables::META_CHAIN_ID, &chain_id.to_be_bytes())?;
+        self.put_meta(tables::META_GENESIS_HASH, genesis_hash.as_slice())
+    }
+
+    /// The block that flat state and trie stand for; nothing before genesis was flushed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn state_head(&self) -> Result<Option<StateHead>, StoreError> {
+        self.decoded(tables::META, tables::META_STATE_HEAD, StateHead::decode)
+    }
+
+    /// Writes everything still in memory to table files and syncs the log.
+    ///
+    /// Not needed for safety; it makes the next start short.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        self.inner.db.flush_wal(true)?;
+        for name in tables::TABLES {
+            self.inner.db.flush_cf(self.table(name)?)?;
+        }
+        Ok(())
+    }
+
+    /// The head row, checked against the rows it names.
+    fn read_head(&self) -> Result<Option<Head>, StoreError> {
+        let head = self.decoded(tables::META, tables::META_HEAD, Head::decode)?;
+        if let Some(head) = head {
+            let same = self.block_hash(head.number)? == Some(head.hash)
+                && self.block_number(&head.hash)? == Some(head.number);
+            if !same {
+                return Err(StoreError::row(tables::HEADERS, RowError::Missing));
+            }
+        }
+        Ok(head)
+    }
+
+    fn is_empty(&self, name: &'static str) -> Result<bool, StoreError> {
+        let mut rows = self.inner.db.iterator_cf(self.table(name)?, IteratorMode::Start);
+        Ok(rows.next().transpose()?.is_none())
+    }
+
+    pub(crate) fn table(&self, name: &'static str) -> Result<&ColumnFamily, StoreError> {
+        // All tables are opened or made in `open`, so a missing one means damage.
+        let missing = || StoreError::Corrupt { detail: format!("table `{name}` is missing") };
+        self.inner.db.cf_handle(name).ok_or_else(missing)
+    }
+
+    pub(crate) fn get(&self, name: &'static str, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let row = self.inner.db.get_cf(self.table(name)?, key)?;
+        Ok(row.map(Bytes::from))
+    }
+
+    pub(crate) fn decoded<T>(
+        &self,
+        name: &'static str,
+        key: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<T, RowError>,
+    ) -> Result<Option<T>, StoreError> {
+        let row = self.inner.db.get_pinned_cf(self.table(name)?, key)?;
+        row.map(|row| decode(&row)).transpose().map_err(|error| StoreError::row(name, error))
+    }
+}
+
+/// RocksDB reports a lock held by somebody else as an I/O error; only its words tell.
+fn classify(path: &Path, error: rocksdb::Error) -> StoreError {
+    let text = error.to_string();
+    if error.kind() == rocksdb::ErrorKind::IOError && text.to_lowercase().contains("lock ") {
+        return StoreError::Locked { path: path.to_owned() };
+    }
+    error.into()
+}
