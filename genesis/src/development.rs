@@ -1,0 +1,126 @@
+//! The specification of a development network: well-known keys, two currencies, funded accounts.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, U256, address, bytes, keccak256};
+use qenex_types::{
+    BaseFee, ChainSpec, CurrencySpec, GenesisAccount, LedgerAccountSpec, LedgerSpec, ValidatorSpec,
+};
+
+/// EIP-155 chain id of development networks: 0x5158, "QX".
+pub const DEV_CHAIN_ID: u64 = 0x5158;
+
+/// The mnemonic of every Ethereum development network. Its keys are public: never use them elsewhere.
+pub const DEV_MNEMONIC: &str = "test test test test test test test test test test test junk";
+
+/// The first ten accounts of [`DEV_MNEMONIC`] (path m/44'/60'/0'/0/i).
+pub const DEV_ACCOUNTS: [Address; 10] = [
+    address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),
+    address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8"),
+    address!("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
+    address!("0x90F79bf6EB2c4f870365E785982E1f101E93b906"),
+    address!("0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65"),
+    address!("0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc"),
+    address!("0x976EA74026E726554dB657fA54763abd0C3a0aa9"),
+    address!("0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"),
+    address!("0x23618e81E3f5cdF7f54C3d65f7FBc0aBf5B21E8f"),
+    address!("0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"),
+];
+
+/// The CREATE2 deployer that Foundry and others expect at its usual address.
+const CREATE2_DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
+
+/// A ledger account of the development network that the bank facade can pay from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DemoAccount {
+    /// The account.
+    pub id: Address,
+    /// ISO 4217.
+    pub currency: String,
+    /// Balance at genesis, major units.
+    pub balance: String,
+}
+
+/// The demo accounts that the gateway's key owns.
+#[must_use]
+pub fn demo_accounts() -> Vec<DemoAccount> {
+    [("alice", "USD"), ("bob", "USD"), ("carol", "EUR"), ("dave", "EUR")]
+        .into_iter()
+        .map(|(name, currency)| DemoAccount {
+            id: Address::from_word(keccak256(format!("qenex demo account {name}"))),
+            currency: currency.into(),
+            balance: "1000000.00".into(),
+        })
+        .collect()
+}
+
+/// A network of `validators` whose bank facade signs with the key of `gateway`.
+#[must_use]
+pub fn development(
+    validators: Vec<ValidatorSpec>,
+    gateway: Address,
+    timestamp_ms: u64,
+) -> ChainSpec {
+    let coins = |amount: u64| GenesisAccount {
+        balance: U256::from(amount).saturating_mul(U256::from(10).pow(U256::from(18))),
+        ..GenesisAccount::default()
+    };
+    let mut alloc: BTreeMap<_, _> =
+        DEV_ACCOUNTS.into_iter().map(|account| (account, coins(1_000_000))).collect();
+    alloc.insert(gateway, coins(1_000_000));
+    alloc.insert(
+        CREATE2_DEPLOYER,
+        GenesisAccount {
+            nonce: 1,
+            code: bytes!(
+                "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+            ),
+            ..GenesisAccount::default()
+        },
+    );
+    let currency = |code: &str, name: &str| CurrencySpec {
+        code: code.into(),
+        exponent: 2,
+        name: name.into(),
+        issuer: gateway,
+        supply_cap: "1000000000000.00".into(),
+    };
+    let account = |id, owner, account_type: &str, currency: &str, balances| LedgerAccountSpec {
+        id,
+        owner,
+        account_type: account_type.into(),
+        jurisdiction: "US".into(),
+        currency: currency.into(),
+        balances,
+    };
+    let amounts = |list: &[(&str, &str)]| {
+        list.iter().map(|(code, amount)| ((*code).to_owned(), (*amount).to_owned())).collect()
+    };
+    let mut accounts: Vec<_> = demo_accounts()
+        .into_iter()
+        .map(|demo| {
+            let balances = amounts(&[(&demo.currency, &demo.balance)]);
+            account(demo.id, gateway, "BUSINESS", &demo.currency, balances)
+        })
+        .collect();
+    accounts.extend(DEV_ACCOUNTS.into_iter().map(|id| {
+        let balances = amounts(&[("EUR", "10000.00"), ("USD", "10000.00")]);
+        account(id, id, "RETAIL", "USD", balances)
+    }));
+    ChainSpec {
+        name: "qenex-dev".into(),
+        chain_id: DEV_CHAIN_ID,
+        timestamp_ms,
+        gas_limit: 300_000_000,
+        base_fee: BaseFee { initial: 1_000_000_000, minimum: 1_000_000 },
+        heartbeat_ms: 10_000,
+        validators,
+        alloc,
+        ledger: LedgerSpec {
+            admin: gateway,
+            registrars: vec![gateway],
+            currencies: vec![currency("USD", "US Dollar"), currency("EUR", "Euro")],
+            accounts,
+        },
+    }
+}
