@@ -2,9 +2,17 @@
 //!
 //! Never does I/O and knows no other crate of this project.
 
+mod account;
+mod amount;
+mod currency;
+mod error;
 mod spec;
 mod transaction;
 
+pub use account::{AccountStatus, AccountType, TransferKind, TransferStatus, UnknownWord};
+pub use amount::{Amount, AmountError, MAX_EXPONENT};
+pub use currency::{Currency, InvalidCurrency};
+pub use error::ErrorCode;
 pub use spec::{
     BaseFee, ChainSpec, CurrencySpec, GenesisAccount, LedgerAccountSpec, LedgerSpec, ValidatorSpec,
 };

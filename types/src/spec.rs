@@ -125,7 +125,10 @@ pub struct LedgerAccountSpec {
     pub balances: BTreeMap<String, String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
 const fn is_zero(n: &u64) -> bool {
     *n == 0
 }

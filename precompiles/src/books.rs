@@ -1,0 +1,235 @@
+//! The books of a block: every change of the ledger's state must have its event, and the sums must close.
+//!
+//! The executor runs [`books`] after every block, over the ledger's changed slots and the block's logs,
+//! and refuses a block that breaks it. It recomputes from the events which slots may have changed and
+//! by how much, so money that moves without an event is found too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, Log, U256};
+use alloy_sol_types::SolEvent;
+use qenex_types::Currency;
+
+use crate::ledger::records::{
+    ALLOWANCES, BALANCES, Balance, CURRENCIES, FACE_POSTINGS, HOLDINGS, Outstanding, TRANSFERS,
+};
+use crate::storage::Word;
+use crate::{ICurrencyToken, ILedger, LEDGER, face_currency};
+
+/// What a block did to the money, by currency.
+pub type Books = BTreeMap<Currency, Line>;
+
+/// What a block did to one currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Postings.
+    pub postings: u64,
+    /// Minor units issued.
+    pub issued: U256,
+    /// Minor units moved between accounts.
+    pub moved: U256,
+}
+
+/// How the books do not close. The block must not be voted for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BooksError {
+    /// An event of the ledger that cannot be read.
+    #[error("unreadable event of the ledger")]
+    UnreadableEvent,
+    /// A slot of the ledger changed and no event says why.
+    #[error("slot {slot:#x} of the ledger changed without an event")]
+    Unexplained {
+        /// The slot.
+        slot: U256,
+    },
+    /// A slot holds what no record has.
+    #[error("slot {slot:#x} of the ledger is damaged")]
+    Damaged {
+        /// The slot.
+        slot: U256,
+    },
+    /// A balance did not change by what the events say.
+    #[error("the balance of {account} in {currency} is not what its postings give")]
+    Balance {
+        /// Whose.
+        account: Address,
+        /// In which currency.
+        currency: Currency,
+    },
+    /// More is held than posted.
+    #[error("{account} has more {currency} held than posted")]
+    Overheld {
+        /// Whose.
+        account: Address,
+        /// In which currency.
+        currency: Currency,
+    },
+    /// The sum of balance changes is not the change of the supply.
+    #[error("the balances in {currency} do not add up to its supply")]
+    Supply {
+        /// Which.
+        currency: Currency,
+    },
+}
+
+/// Sums of what comes and what goes, without sign.
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    plus: U256,
+    minus: U256,
+}
+
+impl Flow {
+    /// Whether `before + plus = after + minus`. Sums of 128-bit numbers cannot overflow here.
+    fn explains(self, before: u128, after: u128) -> bool {
+        U256::from(before).saturating_add(self.plus) == U256::from(after).saturating_add(self.minus)
+    }
+}
+
+/// What the events of a block say.
+#[derive(Default)]
+struct Expected {
+    lines: Books,
+    balances: BTreeMap<(Address, Currency), Flow>,
+    supplies: BTreeMap<Currency, Flow>,
+    slots: BTreeSet<U256>,
+}
+
+/// Checks the books of a block and sums them up.
+///
+/// `changes` are the slots of [`LEDGER`] that differ after the block: slot, value before, value
+/// after. `logs` are all logs of the block, or at least those of the ledger and the faces.
+///
+/// # Errors
+///
+/// [`BooksError`]: the first thing that does not fit.
+pub fn books<'a>(
+    changes: &BTreeMap<U256, (U256, U256)>,
+    logs: impl IntoIterator<Item = &'a Log>,
+) -> Result<Books, BooksError> {
+    let mut expected = Expected::default();
+    for log in logs {
+        expected.read(log)?;
+    }
+    let mut sums: BTreeMap<Currency, Flow> = BTreeMap::new();
+    for (&(account, currency), flow) in &expected.balances {
+        let slot = BALANCES.entry(&account).entry(&currency).number();
+        expected.slots.insert(slot);
+        let Some((before, after)) = change::<Balance>(changes, slot)? else {
+            if flow.plus != flow.minus {
+                return Err(BooksError::Balance { account, currency });
+            }
+            continue;
+        };
+        if after.held > after.posted {
+            return Err(BooksError::Overheld { account, currency });
+        }
+        if !flow.explains(before.posted, after.posted) {
+            return Err(BooksError::Balance { account, currency });
+        }
+        let sum = sums.entry(currency).or_default();
+        sum.plus = sum.plus.saturating_add(U256::from(after.posted));
+        sum.minus = sum.minus.saturating_add(U256::from(before.posted));
+    }
+    for &currency in expected.lines.keys() {
+        let slot = CURRENCIES.entry(&currency).outstanding.number();
+        let supply = change::<Outstanding>(changes, slot)?;
+        let (before, after) =
+            supply.map_or((0, 0), |(before, after)| (before.supply, after.supply));
+        let sum = sums.get(&currency).copied().unwrap_or_default();
+        let issue = expected.supplies.get(&currency).copied().unwrap_or_default();
+        if !sum.explains(before, after) || !issue.explains(before, after) {
+            return Err(BooksError::Supply { currency });
+        }
+    }
+    match changes.keys().find(|slot| !expected.slots.contains(*slot)) {
+        None => Ok(expected.lines),
+        Some(&slot) => Err(BooksError::Unexplained { slot }),
+    }
+}
+
+fn change<T: Word>(
+    changes: &BTreeMap<U256, (U256, U256)>,
+    slot: U256,
+) -> Result<Option<(T, T)>, BooksError> {
+    let Some(&(before, after)) = changes.get(&slot) else {
+        return Ok(None);
+    };
+    match (T::from_word(before), T::from_word(after)) {
+        (Some(before), Some(after)) => Ok(Some((before, after))),
+        _ => Err(BooksError::Damaged { slot }),
+    }
+}
+
+impl Expected {
+    fn read(&mut self, log: &Log) -> Result<(), BooksError> {
+        let topic = log.topics().first().copied();
+        if log.address == LEDGER && topic == Some(ILedger::Settled::SIGNATURE_HASH) {
+            let event = ILedger::Settled::decode_log_data_validate(&log.data)
+                .map_err(|_| BooksError::UnreadableEvent)?;
+            self.settled(&event)
+        } else if log.address == LEDGER
+            && topic == Some(ILedger::CurrencyRegistered::SIGNATURE_HASH)
+        {
+            let event = ILedger::CurrencyRegistered::decode_log_data_validate(&log.data)
+                .map_err(|_| BooksError::UnreadableEvent)?;
+            let slots = CURRENCIES.entry(&currency(event.currency)?);
+            let numbers = [slots.terms.number(), slots.outstanding.number(), slots.name.number()];
+            self.slots.extend(numbers);
+            Ok(())
+        } else if log.address == LEDGER && topic == Some(ILedger::CurrencyStatusSet::SIGNATURE_HASH)
+        {
+            let event = ILedger::CurrencyStatusSet::decode_log_data_validate(&log.data)
+                .map_err(|_| BooksError::UnreadableEvent)?;
+            self.slots.insert(CURRENCIES.entry(&currency(event.currency)?).terms.number());
+            Ok(())
+        } else if topic == Some(ICurrencyToken::Approval::SIGNATURE_HASH)
+            && let Some(currency) = face_currency(log.address)
+        {
+            let event = ICurrencyToken::Approval::decode_log_data_validate(&log.data)
+                .map_err(|_| BooksError::UnreadableEvent)?;
+            let allowance = ALLOWANCES.entry(&currency).entry(&event.owner).entry(&event.spender);
+            self.slots.insert(allowance.number());
+            Ok(())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn settled(&mut self, event: &ILedger::Settled) -> Result<(), BooksError> {
+        let currency = currency(event.currency)?;
+        let amount = U256::from(event.amount);
+        let record = TRANSFERS.entry(&event.id);
+        self.slots.extend([
+            record.parties.number(),
+            record.settlement.number(),
+            record.end_to_end_id.number(),
+            record.payload_hash.number(),
+            HOLDINGS.entry(&event.to).number(),
+        ]);
+        let line = self.lines.entry(currency).or_default();
+        line.postings = line.postings.saturating_add(1);
+        let to = self.balances.entry((event.to, currency)).or_default();
+        to.plus = to.plus.saturating_add(amount);
+        if event.from.is_zero() {
+            line.issued = line.issued.saturating_add(amount);
+            let supply = self.supplies.entry(currency).or_default();
+            supply.plus = supply.plus.saturating_add(amount);
+            self.slots.insert(CURRENCIES.entry(&currency).outstanding.number());
+        } else {
+            line.moved = line.moved.saturating_add(amount);
+            let from = self.balances.entry((event.from, currency)).or_default();
+            from.minus = from.minus.saturating_add(amount);
+            self.slots.insert(HOLDINGS.entry(&event.from).number());
+            self.slots.insert(FACE_POSTINGS.entry(&event.from).number());
+        }
+        Ok(())
+    }
+}
+
+fn currency(code: alloy_primitives::FixedBytes<3>) -> Result<Currency, BooksError> {
+    Currency::try_from(code).map_err(|_| BooksError::UnreadableEvent)
+}
+
+#[cfg(test)]
+mod tests;

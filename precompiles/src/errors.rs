@@ -1,0 +1,201 @@
+//! The errors engines revert with, as Solidity custom errors, and their decoder.
+//!
+//! Names, parameters and meanings are those of the catalogue in `qenex_types::ErrorCode`; a test
+//! here compares both.
+
+use std::fmt;
+
+use alloy_sol_types::{SolInterface, sol};
+use qenex_types::ErrorCode;
+
+use crate::HostError;
+
+sol! {
+    /// @title The errors of the QENEX engines and of the ERC-20 faces.
+    /// @notice What each means, and its HTTP status, is in the error catalogue of the documentation.
+    #[sol(abi)]
+    #[derive(Debug, PartialEq, Eq)]
+    interface IQenexErrors {
+        // The call itself, in this order of precedence.
+        error DelegateCallNotAllowed();
+        error ValueNotAccepted();
+        error UnknownFunction(bytes4 selector);
+        error StaticCallNotAllowed();
+        error MalformedCall();
+
+        // Rules of the engines.
+        error NotAuthorised(address caller);
+        error UnknownCurrency(bytes3 currency);
+        error CurrencyExists(bytes3 currency);
+        error InvalidCurrencyCode(bytes3 currency);
+        error InvalidExponent(uint8 exponent);
+        error InvalidName();
+        error CurrencyNotActive(bytes3 currency);
+        error UnknownAccount(address account);
+        error AccountExists(address account);
+        error InvalidAccount(address account);
+        error InvalidAccountType(uint8 accountType);
+        error InvalidJurisdiction(bytes2 jurisdiction);
+        error InvalidStatus(uint8 current, uint8 wanted);
+        error AccountNotActive(address account, uint8 status);
+        error AccountNotEmpty(address account);
+        error ZeroAmount();
+        error SameAccount();
+        error InsufficientFunds(uint128 available, uint128 needed);
+        error SupplyCapExceeded(uint128 cap, uint128 supply, uint128 amount);
+        error InvalidReference();
+        error ReferenceConflict(string field);
+        error TransferNotFound(address account, bytes16 clientReference);
+
+        // ERC-20 faces: ERC-6093.
+        error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
+        error ERC20InvalidSender(address sender);
+        error ERC20InvalidReceiver(address receiver);
+        error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+        error ERC20InvalidSpender(address spender);
+    }
+}
+
+/// Any error an engine reverts with.
+pub type Refusal = IQenexErrors::IQenexErrorsErrors;
+
+/// Lets each error stand for the enumeration of all.
+macro_rules! refusals {
+    ($($name:ident),+) => {$(
+        impl From<IQenexErrors::$name> for Refusal {
+            fn from(error: IQenexErrors::$name) -> Self {
+                Self::$name(error)
+            }
+        }
+    )+};
+}
+
+refusals!(
+    DelegateCallNotAllowed,
+    ValueNotAccepted,
+    UnknownFunction,
+    StaticCallNotAllowed,
+    MalformedCall,
+    NotAuthorised,
+    UnknownCurrency,
+    CurrencyExists,
+    InvalidCurrencyCode,
+    InvalidExponent,
+    InvalidName,
+    CurrencyNotActive,
+    UnknownAccount,
+    AccountExists,
+    InvalidAccount,
+    InvalidAccountType,
+    InvalidJurisdiction,
+    InvalidStatus,
+    AccountNotActive,
+    AccountNotEmpty,
+    ZeroAmount,
+    SameAccount,
+    InsufficientFunds,
+    SupplyCapExceeded,
+    InvalidReference,
+    ReferenceConflict,
+    TransferNotFound,
+    ERC20InsufficientBalance,
+    ERC20InvalidSender,
+    ERC20InvalidReceiver,
+    ERC20InsufficientAllowance,
+    ERC20InvalidSpender
+);
+
+/// Why an engine function did not succeed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The caller's fault, or the state of the money: a revert, nothing changes.
+    #[error("{0:?}")]
+    Refused(Refusal),
+    /// The end of the call (out of gas) or of the node (state unavailable).
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// Refuses a call: `return refuse(IQenexErrors::ZeroAmount {})`.
+pub(crate) fn refuse<T>(error: impl Into<Refusal>) -> Result<T, EngineError> {
+    Err(refusal(error))
+}
+
+/// The same as a value, for `ok_or_else` and `map_err`.
+pub(crate) fn refusal(error: impl Into<Refusal>) -> EngineError {
+    EngineError::Refused(error.into())
+}
+
+/// An engine's revert data, understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// The entry of the catalogue: number, name, HTTP status, text.
+    pub code: ErrorCode,
+    /// The error with its arguments.
+    pub refusal: Refusal,
+}
+
+/// `InsufficientFunds { available: 5, needed: 10 }`.
+impl fmt::Display for Decoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let debug = format!("{:?}", self.refusal);
+        // Derived `Debug` prints `Name(Name { .. })`: the inner part reads better.
+        let inner = debug.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        f.write_str(inner.unwrap_or(&debug))
+    }
+}
+
+/// Understands an engine's revert data; `None` if it is not an error of the catalogue.
+pub fn decode(data: &[u8]) -> Option<Decoded> {
+    let refusal = Refusal::abi_decode_validate(data).ok()?;
+    let code = ErrorCode::from_name(Refusal::name_by_selector(refusal.selector())?)?;
+    Some(Decoded { code, refusal })
+}
+
+/// An engine's revert data as text for people, such as `InsufficientFunds { available: 5, needed: 10 }`.
+pub fn decode_error(data: &[u8]) -> Option<String> {
+    decode(data).map(|decoded| decoded.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_solidity_errors_are_the_catalogue() {
+        let solidity: BTreeMap<String, String> = IQenexErrors::abi::errors()
+            .into_values()
+            .flatten()
+            .map(|error| {
+                let inputs: Vec<_> = error
+                    .inputs
+                    .iter()
+                    .map(|input| format!("{} {}", input.ty, input.name))
+                    .collect();
+                (error.name, inputs.join(", "))
+            })
+            .collect();
+        let catalogue: BTreeMap<String, String> = ErrorCode::ALL
+            .iter()
+            .filter(|code| code.is_engine_error())
+            .map(|code| (code.name().to_owned(), code.parameters().to_owned()))
+            .collect();
+        assert_eq!(solidity, catalogue);
+    }
+
+    #[test]
+    fn revert_data_decodes_to_code_and_text() {
+        let data = Refusal::from(IQenexErrors::InsufficientFunds { available: 5, needed: 10 })
+            .abi_encode();
+        let decoded = decode(&data).unwrap();
+        assert_eq!(decoded.code, ErrorCode::InsufficientFunds);
+        assert_eq!(decoded.to_string(), "InsufficientFunds { available: 5, needed: 10 }");
+        let empty = Refusal::from(IQenexErrors::ZeroAmount {}).abi_encode();
+        assert_eq!(decode_error(&empty).as_deref(), Some("ZeroAmount"));
+        assert_eq!(decode(&[]), None);
+        assert_eq!(decode(&[1, 2, 3, 4]), None);
+        assert_eq!(decode(&data[..20]), None);
+    }
+}

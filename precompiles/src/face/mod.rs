@@ -1,0 +1,153 @@
+//! The ERC-20 face of a currency: the ledger's balances as wallets and contracts know them.
+//!
+//! Owns no state: balances, allowances and supply are the ledger's. `balanceOf` is what may be spent
+//! (posted less held), `totalSupply` the supply. A payment of zero moves nothing and emits `Transfer`,
+//! as ERC-20 demands. A value of more than 128 bits is more than anybody has: insufficient balance.
+
+use alloy_primitives::{Address, B256, FixedBytes, U256};
+use alloy_sol_types::{SolCall, SolEvent};
+use qenex_types::{Currency, TransferKind};
+
+use self::abi::ICurrencyToken;
+use self::abi::ICurrencyToken::ICurrencyTokenCalls as Calls;
+use crate::errors::refuse;
+use crate::ledger::post::{Authority, Posting, allowance_slot, post};
+use crate::ledger::{balance, describe, registered};
+use crate::registry::{Engine, Mutability, decode_call, face_currency};
+use crate::{Call, EngineError, Host, IQenexErrors, Refusal, face_address};
+
+pub mod abi;
+#[cfg(test)]
+mod tests;
+
+/// The engine's row in the registry.
+pub(crate) const ENGINE: Engine = Engine {
+    interface: "ICurrencyToken",
+    address: None,
+    abi: ICurrencyToken::abi::contract,
+    source: include_str!("abi.rs"),
+    mutability,
+    dispatch,
+};
+
+fn mutability(selector: [u8; 4]) -> Option<Mutability> {
+    match selector {
+        ICurrencyToken::transferCall::SELECTOR
+        | ICurrencyToken::approveCall::SELECTOR
+        | ICurrencyToken::transferFromCall::SELECTOR => Some(Mutability::Write),
+        ICurrencyToken::nameCall::SELECTOR
+        | ICurrencyToken::symbolCall::SELECTOR
+        | ICurrencyToken::decimalsCall::SELECTOR
+        | ICurrencyToken::totalSupplyCall::SELECTOR
+        | ICurrencyToken::balanceOfCall::SELECTOR
+        | ICurrencyToken::allowanceCall::SELECTOR => Some(Mutability::View),
+        _ => None,
+    }
+}
+
+fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
+    let code = FixedBytes::<3>::from(face_currency(call.address).map_or([0; 3], Currency::code));
+    let (currency, slots) = registered(host, code)?;
+    match decode_call::<Calls>(call.input)? {
+        Calls::name(_) => {
+            let name = slots.name.load(host)?.into_string();
+            Ok(ICurrencyToken::nameCall::abi_encode_returns(&name))
+        }
+        Calls::symbol(_) => {
+            Ok(ICurrencyToken::symbolCall::abi_encode_returns(&currency.to_string()))
+        }
+        Calls::decimals(_) => {
+            let exponent = describe(host, code)?.exponent;
+            Ok(ICurrencyToken::decimalsCall::abi_encode_returns(&exponent))
+        }
+        Calls::totalSupply(_) => {
+            let supply = U256::from(slots.outstanding.load(host)?.supply);
+            Ok(ICurrencyToken::totalSupplyCall::abi_encode_returns(&supply))
+        }
+        Calls::balanceOf(c) => {
+            let available = U256::from(balance(host, c.account, currency)?.available());
+            Ok(ICurrencyToken::balanceOfCall::abi_encode_returns(&available))
+        }
+        Calls::allowance(c) => {
+            let allowance = allowance_slot(host, currency, c.owner, c.spender)?.load(host)?;
+            Ok(ICurrencyToken::allowanceCall::abi_encode_returns(&allowance))
+        }
+        Calls::approve(c) => {
+            approve(host, currency, call.caller, &c)?;
+            Ok(ICurrencyToken::approveCall::abi_encode_returns(&true))
+        }
+        Calls::transfer(c) => {
+            let authority = Authority::Owner(call.caller);
+            pay(
+                host,
+                currency,
+                &Payment { from: call.caller, to: c.to, value: c.value, authority },
+            )?;
+            Ok(ICurrencyToken::transferCall::abi_encode_returns(&true))
+        }
+        Calls::transferFrom(c) => {
+            let authority = Authority::Allowance(call.caller);
+            pay(host, currency, &Payment { from: c.from, to: c.to, value: c.value, authority })?;
+            Ok(ICurrencyToken::transferFromCall::abi_encode_returns(&true))
+        }
+    }
+}
+
+fn approve(
+    host: &mut dyn Host,
+    currency: Currency,
+    owner: Address,
+    call: &ICurrencyToken::approveCall,
+) -> Result<(), EngineError> {
+    let &ICurrencyToken::approveCall { spender, value } = call;
+    if spender.is_zero() {
+        return refuse(IQenexErrors::ERC20InvalidSpender { spender });
+    }
+    allowance_slot(host, currency, owner, spender)?.store(host, &value)?;
+    let event = ICurrencyToken::Approval { owner, spender, value };
+    Ok(host.log(face_address(currency), event.encode_log_data())?)
+}
+
+/// A payment as ERC-20 asks for it.
+struct Payment {
+    from: Address,
+    to: Address,
+    value: U256,
+    authority: Authority,
+}
+
+fn pay(host: &mut dyn Host, currency: Currency, payment: &Payment) -> Result<(), EngineError> {
+    let &Payment { from, to, value, authority } = payment;
+    if from.is_zero() {
+        return refuse(IQenexErrors::ERC20InvalidSender { sender: from });
+    }
+    if to.is_zero() {
+        return refuse(IQenexErrors::ERC20InvalidReceiver { receiver: to });
+    }
+    let Ok(amount) = u128::try_from(value) else {
+        let balance = U256::from(balance(host, from, currency)?.available());
+        return refuse(IQenexErrors::ERC20InsufficientBalance {
+            sender: from,
+            balance,
+            needed: value,
+        });
+    };
+    let posting = Posting {
+        kind: TransferKind::Transfer,
+        account: from,
+        reference: None,
+        to,
+        currency: currency.into(),
+        amount,
+        end_to_end_id: B256::ZERO,
+        payload_hash: B256::ZERO,
+        authority,
+    };
+    match post(host, &posting) {
+        Err(EngineError::Refused(Refusal::InsufficientFunds(e))) => {
+            let (balance, needed) = (U256::from(e.available), U256::from(e.needed));
+            refuse(IQenexErrors::ERC20InsufficientBalance { sender: from, balance, needed })
+        }
+        other => other.map(drop),
+    }
+}

@@ -1,0 +1,136 @@
+//! The ledger at genesis: the specification, carried out by the engines' own functions.
+
+use alloy_primitives::{Address, FixedBytes, keccak256};
+use qenex_types::{AccountType, Amount, AmountError, Currency, LedgerSpec};
+
+use crate::accounts::{self, Opening};
+use crate::errors::EngineError;
+use crate::{Host, ILedger, engine_addresses, face_address, ledger};
+
+/// Why a specification is not a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum GenesisError {
+    /// The engine refused an entry.
+    #[error("{entry}: {source}")]
+    Refused {
+        /// Which entry.
+        entry: String,
+        /// Why.
+        source: EngineError,
+    },
+    /// An entry cannot be read.
+    #[error("{entry}: {reason}")]
+    Malformed {
+        /// Which entry.
+        entry: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Carries out a specification on an empty chain: roles, currencies, accounts, balances.
+///
+/// Use a [`crate::MemoryHost`] at the genesis block without gas limit, then take its storage with
+/// `into_storage`, and give all of [`genesis_addresses`] the engine mark.
+///
+/// # Errors
+///
+/// [`GenesisError`] names the entry that is wrong.
+pub fn genesis(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), GenesisError> {
+    accounts::ADMIN.store(host, &spec.admin).map_err(|e| refused("admin", e))?;
+    for registrar in &spec.registrars {
+        accounts::set_registrar(host, *registrar, true)
+            .map_err(|e| refused(&format!("registrar {registrar}"), e))?;
+    }
+    for currency in &spec.currencies {
+        let entry = format!("currency {}", currency.code);
+        let code = parse_currency(&entry, &currency.code)?;
+        let cap = parse_amount(&entry, &currency.supply_cap, currency.exponent)?;
+        let call = ILedger::registerCurrencyCall {
+            code: code.into(),
+            exponent: currency.exponent,
+            name: currency.name.clone(),
+            issuer: currency.issuer,
+            cap: cap.minor(),
+        };
+        ledger::register_currency(host, call).map_err(|e| refused(&entry, e))?;
+    }
+    for account in &spec.accounts {
+        let entry = format!("account {}", account.id);
+        let account_type: AccountType =
+            account.account_type.parse().map_err(|e| malformed(&entry, e))?;
+        let jurisdiction = <[u8; 2]>::try_from(account.jurisdiction.as_bytes())
+            .map_err(|_| malformed(&entry, "a jurisdiction is two letters"))?;
+        let opening = Opening {
+            account: account.id,
+            owner: account.owner,
+            account_type: account_type.number(),
+            jurisdiction: FixedBytes::new(jurisdiction),
+            home_currency: parse_currency(&entry, &account.currency)?.into(),
+        };
+        accounts::open(host, &opening).map_err(|e| refused(&entry, e))?;
+        for (code, balance) in &account.balances {
+            let entry = format!("{entry}, balance in {code}");
+            issue(host, &entry, account.id, code, balance)?;
+        }
+    }
+    Ok(())
+}
+
+/// The addresses that need the engine mark at genesis: the engines and the faces of the currencies.
+///
+/// # Errors
+///
+/// [`GenesisError::Malformed`] if a currency code is not one.
+pub fn genesis_addresses(spec: &LedgerSpec) -> Result<Vec<Address>, GenesisError> {
+    let mut addresses: Vec<Address> = engine_addresses().collect();
+    for currency in &spec.currencies {
+        let entry = format!("currency {}", currency.code);
+        addresses.push(face_address(parse_currency(&entry, &currency.code)?));
+    }
+    Ok(addresses)
+}
+
+fn issue(
+    host: &mut dyn Host,
+    entry: &str,
+    to: Address,
+    code: &str,
+    balance: &str,
+) -> Result<(), GenesisError> {
+    let currency = parse_currency(entry, code)?;
+    let terms = ledger::describe(host, currency.into()).map_err(|e| refused(entry, e))?;
+    let amount = parse_amount(entry, balance, terms.exponent)?;
+    if amount == Amount::ZERO {
+        return Ok(());
+    }
+    // The issuer's reference of a genesis balance: unique per account and currency.
+    let digest = keccak256([b"genesis".as_slice(), to.as_slice(), &currency.code()].concat());
+    let call = ILedger::issueCall {
+        clientReference: FixedBytes::from_slice(&digest[..16]),
+        to,
+        currency: currency.into(),
+        amount: amount.minor(),
+    };
+    ledger::issue(host, terms.issuer, &call).map(drop).map_err(|e| refused(entry, e))
+}
+
+fn parse_currency(entry: &str, code: &str) -> Result<Currency, GenesisError> {
+    code.parse().map_err(|e| malformed(entry, e))
+}
+
+fn parse_amount(entry: &str, text: &str, exponent: u8) -> Result<Amount, GenesisError> {
+    Amount::parse(text, exponent)
+        .map_err(|e: AmountError| malformed(entry, format!("{text:?}: {e}")))
+}
+
+fn refused(entry: &str, source: impl Into<EngineError>) -> GenesisError {
+    GenesisError::Refused { entry: entry.to_owned(), source: source.into() }
+}
+
+fn malformed(entry: &str, reason: impl ToString) -> GenesisError {
+    GenesisError::Malformed { entry: entry.to_owned(), reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! A chain in memory: for the engines' tests and for making the genesis state.
+//!
+//! Prices state access as the EVM does at Osaka (cold and warm, EIP-2200, without refunds), so that a
+//! gas figure measured here is the one a block charges before refunds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, Log, LogData, U256};
+
+use crate::{Block, Call, Host, HostError, Outcome};
+
+const SLOAD_COLD: u64 = 2_100;
+const WARM: u64 = 100;
+const SSTORE_SET: u64 = 20_000;
+const SSTORE_RESET: u64 = 2_900;
+/// `SSTORE` refuses to run with this much gas or less (EIP-2200).
+const SSTORE_STIPEND: u64 = 2_300;
+const LOG: u64 = 375;
+const LOG_TOPIC: u64 = 375;
+const LOG_BYTE: u64 = 8;
+
+type Storage = BTreeMap<(Address, U256), U256>;
+
+/// A [`Host`] over maps.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryHost {
+    block: Block,
+    state: State,
+    /// The storage when the transaction began, which `SSTORE` is priced against.
+    original: Storage,
+    touched: BTreeSet<(Address, U256)>,
+    gas_limit: Option<u64>,
+    gas_used: u64,
+}
+
+/// What a refused call must leave as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    storage: Storage,
+    logs: Vec<Log>,
+    marks: BTreeSet<Address>,
+}
+
+impl MemoryHost {
+    /// An empty chain at `block`, without a gas limit.
+    pub fn new(block: Block) -> Self {
+        Self { block, ..Self::default() }
+    }
+
+    /// Moves to another block; forgets the logs and what is warm.
+    pub fn set_block(&mut self, block: Block) {
+        self.block = block;
+        self.state.logs.clear();
+        self.begin_transaction(None);
+    }
+
+    /// Starts a transaction: every slot is cold, `gas_limit` gas may be used (`None`: any amount).
+    pub fn begin_transaction(&mut self, gas_limit: Option<u64>) {
+        self.original = self.state.storage.clone();
+        self.touched.clear();
+        self.gas_limit = gas_limit;
+        self.gas_used = 0;
+    }
+
+    /// Calls an engine and, unless it succeeds, undoes all it did: what the EVM does around a frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::call`].
+    pub fn call(&mut self, call: &Call<'_>) -> Result<Outcome, HostError> {
+        let before = self.state.clone();
+        let outcome = crate::call(self, call);
+        if !matches!(outcome, Ok(Outcome::Success(_))) {
+            self.state = before;
+        }
+        outcome
+    }
+
+    /// Gas used since the transaction began.
+    pub const fn gas_used(&self) -> u64 {
+        self.gas_used
+    }
+
+    /// Different storage slots read or written since the transaction began.
+    pub fn slots_touched(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// The logs of this block.
+    pub fn logs(&self) -> &[Log] {
+        &self.state.logs
+    }
+
+    /// The value of a slot; zero if never written.
+    pub fn storage(&self, address: Address, slot: U256) -> U256 {
+        self.state.storage.get(&(address, slot)).copied().unwrap_or_default()
+    }
+
+    /// Addresses that were given the engine mark.
+    pub const fn marks(&self) -> &BTreeSet<Address> {
+        &self.state.marks
+    }
+
+    /// The storage of every address, without zeros.
+    pub fn into_storage(self) -> BTreeMap<Address, BTreeMap<U256, U256>> {
+        let mut accounts: BTreeMap<Address, BTreeMap<U256, U256>> = BTreeMap::new();
+        for ((address, slot), value) in self.state.storage {
+            accounts.entry(address).or_default().insert(slot, value);
+        }
+        accounts
+    }
+
+    /// Slots whose values differ from those when the transaction began: slot, before, after.
+    pub fn changes(&self, address: Address) -> BTreeMap<U256, (U256, U256)> {
+        let slots = self.original.keys().chain(self.state.storage.keys());
+        slots
+            .filter(|(owner, _)| *owner == address)
+            .map(|key| {
+                let before = self.original.get(key).copied().unwrap_or_default();
+                (key.1, (before, self.storage(key.0, key.1)))
+            })
+            .filter(|(_, (before, after))| before != after)
+            .collect()
+    }
+
+    /// Charges for touching a slot: the price of a cold slot the first time.
+    fn touch(
+        &mut self,
+        address: Address,
+        slot: U256,
+        cold: u64,
+        warm: u64,
+    ) -> Result<(), HostError> {
+        let first = self.touched.insert((address, slot));
+        self.charge(if first { cold } else { warm })
+    }
+}
+
+impl Host for MemoryHost {
+    fn block(&self) -> Block {
+        self.block
+    }
+
+    fn charge(&mut self, gas: u64) -> Result<(), HostError> {
+        let used = self.gas_used.saturating_add(gas);
+        if self.gas_limit.is_some_and(|limit| used > limit) {
+            return Err(HostError::OutOfGas);
+        }
+        self.gas_used = used;
+        Ok(())
+    }
+
+    fn sload(&mut self, address: Address, slot: U256) -> Result<U256, HostError> {
+        self.touch(address, slot, SLOAD_COLD, WARM)?;
+        Ok(self.storage(address, slot))
+    }
+
+    fn sstore(&mut self, address: Address, slot: U256, value: U256) -> Result<(), HostError> {
+        if self.gas_limit.is_some_and(|limit| limit.saturating_sub(self.gas_used) <= SSTORE_STIPEND)
+        {
+            return Err(HostError::OutOfGas);
+        }
+        self.touch(address, slot, SLOAD_COLD, 0)?;
+        let original = self.original.get(&(address, slot)).copied().unwrap_or_default();
+        let current = self.storage(address, slot);
+        self.charge(match () {
+            () if current == value || current != original => WARM,
+            () if original.is_zero() => SSTORE_SET,
+            () => SSTORE_RESET,
+        })?;
+        if value.is_zero() {
+            self.state.storage.remove(&(address, slot));
+        } else {
+            self.state.storage.insert((address, slot), value);
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, address: Address, data: LogData) -> Result<(), HostError> {
+        let topics = u64::try_from(data.topics().len()).unwrap_or(u64::MAX);
+        let bytes = u64::try_from(data.data.len()).unwrap_or(u64::MAX);
+        let price = LOG
+            .saturating_add(LOG_TOPIC.saturating_mul(topics))
+            .saturating_add(LOG_BYTE.saturating_mul(bytes));
+        self.charge(price)?;
+        self.state.logs.push(Log { address, data });
+        Ok(())
+    }
+
+    fn mark(&mut self, address: Address) -> Result<(), HostError> {
+        self.state.marks.insert(address);
+        Ok(())
+    }
+}

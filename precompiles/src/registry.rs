@@ -1,0 +1,154 @@
+//! The one table of engines, and the door through which every call comes in.
+
+use alloy_json_abi::JsonAbi;
+use alloy_primitives::{Address, address};
+use alloy_sol_types::SolInterface;
+use qenex_types::Currency;
+
+use crate::errors::refuse;
+use crate::{
+    Call, EngineError, Host, HostError, IQenexErrors, Outcome, accounts, face, gas, ledger,
+};
+
+/// Profiles of ledger accounts.
+pub const ACCOUNTS: Address = address!("0x5158000000000000000000000000000000000001");
+/// Currencies, balances, transfers.
+pub const LEDGER: Address = address!("0x5158000000000000000000000000000000000002");
+
+/// Code of an engine's account, so that Solidity's check for code passes. Never executed.
+pub const ENGINE_CODE: [u8; 1] = [0xef];
+/// Nonce of an engine's account.
+pub const ENGINE_NONCE: u64 = 1;
+
+/// First bytes of every face's address; the last three are the currency code, zeros between.
+const FACE_PREFIX: [u8; 3] = [0x51, 0x58, 0xc0];
+
+/// Whether a function may run inside a static call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutability {
+    /// It only reads.
+    View,
+    /// It writes.
+    Write,
+}
+
+/// One engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine {
+    /// Name of the Solidity interface.
+    pub interface: &'static str,
+    /// Where it is; `None` for the faces, which are many.
+    pub address: Option<Address>,
+    /// The JSON ABI, without the errors.
+    pub abi: fn() -> JsonAbi,
+    /// The file with the interface's source.
+    pub(crate) source: &'static str,
+    /// What a selector does; `None` if there is no such function.
+    pub(crate) mutability: fn([u8; 4]) -> Option<Mutability>,
+    /// Runs a call that passed the door's checks.
+    pub(crate) dispatch: fn(&mut dyn Host, &Call<'_>) -> Result<Vec<u8>, EngineError>,
+}
+
+/// Append only: an address is for ever.
+const ENGINES: [Engine; 3] = [accounts::ENGINE, ledger::ENGINE, face::ENGINE];
+
+/// All engines; the last is the ERC-20 face.
+pub const fn engines() -> &'static [Engine] {
+    &ENGINES
+}
+
+/// The addresses of the engines, without the faces.
+pub fn engine_addresses() -> impl Iterator<Item = Address> {
+    ENGINES.iter().filter_map(|engine| engine.address)
+}
+
+/// The address of a currency's ERC-20 face, registered or not.
+pub fn face_address(currency: Currency) -> Address {
+    let mut bytes = [0_u8; 20];
+    bytes[..3].copy_from_slice(&FACE_PREFIX);
+    bytes[17..].copy_from_slice(&currency.code());
+    Address::new(bytes)
+}
+
+/// The currency whose ERC-20 face has this address, registered or not.
+pub fn face_currency(address: Address) -> Option<Currency> {
+    let rest = address.as_slice().strip_prefix(&FACE_PREFIX)?;
+    let code: [u8; 3] = rest.strip_prefix(&[0; 14])?.try_into().ok()?;
+    Currency::new(code).ok()
+}
+
+/// Whether calls to `address` go to an engine: by the address alone, without looking at state.
+///
+/// True for the face of every possible currency; one that is not registered refuses all calls with
+/// `UnknownCurrency`.
+pub fn is_engine(address: Address) -> bool {
+    find(address).is_some()
+}
+
+fn find(address: Address) -> Option<&'static Engine> {
+    let [accounts, ledger, face] = &ENGINES;
+    match address {
+        ACCOUNTS => Some(accounts),
+        LEDGER => Some(ledger),
+        _ => face_currency(address).map(|_| face),
+    }
+}
+
+/// Calls an engine.
+///
+/// The order of the checks is part of the interface: delegated, value, unknown function, static,
+/// malformed, then the engine's own rules. Unless the answer is [`Outcome::Success`], the caller
+/// must undo all state changes and logs made through `host` since.
+///
+/// # Errors
+///
+/// [`HostError`], passed on from `host`: never for something the caller did.
+pub fn call(host: &mut dyn Host, call: &Call<'_>) -> Result<Outcome, HostError> {
+    match run(host, call) {
+        Ok(output) => Ok(Outcome::Success(output.into())),
+        Err(EngineError::Refused(refusal)) => Ok(Outcome::Revert(refusal.abi_encode().into())),
+        Err(EngineError::Host(error)) => Err(error),
+    }
+}
+
+fn run(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
+    if call.is_delegate {
+        return refuse(IQenexErrors::DelegateCallNotAllowed {});
+    }
+    if call.has_value {
+        return refuse(IQenexErrors::ValueNotAccepted {});
+    }
+    let selector = selector(call.input);
+    let found =
+        find(call.address).and_then(|engine| Some((engine, (engine.mutability)(selector)?)));
+    let Some((engine, mutability)) = found else {
+        return refuse(IQenexErrors::UnknownFunction { selector: selector.into() });
+    };
+    if call.is_static && mutability == Mutability::Write {
+        return refuse(IQenexErrors::StaticCallNotAllowed {});
+    }
+    let words = u64::try_from(call.input.len().div_ceil(32)).unwrap_or(u64::MAX);
+    host.charge(gas::INPUT_WORD.saturating_mul(words))?;
+    host.charge(match mutability {
+        Mutability::View => gas::READ,
+        Mutability::Write => gas::WRITE,
+    })?;
+    (engine.dispatch)(host, call)
+}
+
+/// The first four bytes, zeros for those that are missing.
+fn selector(input: &[u8]) -> [u8; 4] {
+    let mut selector = [0; 4];
+    for (to, from) in selector.iter_mut().zip(input) {
+        *to = *from;
+    }
+    selector
+}
+
+/// Decodes a call strictly: padding must be clean.
+pub(crate) fn decode_call<C: SolInterface>(input: &[u8]) -> Result<C, EngineError> {
+    C::abi_decode_validate(input).or_else(|_| refuse(IQenexErrors::MalformedCall {}))
+}
+
+#[cfg(test)]
+mod tests;
