@@ -65,7 +65,9 @@ impl Store {
 
         match store.meta(tables::META_SCHEMA)? {
             Some(schema) if schema[..] == tables::SCHEMA.to_be_bytes() => {}
-            Some(schema) => return Err(wrong(format!("0x{}", alloy_primitives::hex::encode(schema)))),
+            Some(schema) => {
+                return Err(wrong(format!("0x{}", alloy_primitives::hex::encode(schema))));
+            }
             // Nothing in it: it was just made, or its maker was stopped before the line below.
             None if store.is_empty(tables::META)? && store.is_empty(tables::HEADERS)? => {
                 store.put_meta(tables::META_SCHEMA, &tables::SCHEMA.to_be_bytes())?;

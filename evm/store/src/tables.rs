@@ -26,8 +26,20 @@ pub const SCHEMA: u32 = 1;
 
 /// Names of all tables, in the order of the table above.
 pub const TABLES: [&str; 14] = [
-    META, HEADERS, BODIES, RECEIPTS, CERTIFICATES, BLOCK_BY_HASH, TX_BY_HASH, ACCOUNTS, STORAGE,
-    CODE, TRIE, ACCOUNT_HISTORY, STORAGE_HISTORY, CHANGES,
+    META,
+    HEADERS,
+    BODIES,
+    RECEIPTS,
+    CERTIFICATES,
+    BLOCK_BY_HASH,
+    TX_BY_HASH,
+    ACCOUNTS,
+    STORAGE,
+    CODE,
+    TRIE,
+    ACCOUNT_HISTORY,
+    STORAGE_HISTORY,
+    CHANGES,
 ];
 
 pub(crate) const META: &str = "meta";
@@ -92,12 +104,7 @@ pub struct Account {
 
 impl Default for Account {
     fn default() -> Self {
-        Self {
-            nonce: 0,
-            balance: U256::ZERO,
-            code_hash: KECCAK_EMPTY,
-            storage_root: EMPTY_ROOT,
-        }
+        Self { nonce: 0, balance: U256::ZERO, code_hash: KECCAK_EMPTY, storage_root: EMPTY_ROOT }
     }
 }
 

@@ -1,0 +1,366 @@
+//! Changes a trie: many keys at once, touching only the nodes on their paths.
+//!
+//! The changes, sorted by key, are split by nibble on the way down and the nodes hashed on the way
+//! up. A subtree comes back as a [`Sub`]: not yet placed, since its parent may dissolve when all its
+//! other children are gone, and an extension or a leaf then grows upwards. What a parent keeps it
+//! places: that is the moment a row is written and a reference computed.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, keccak256};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
+use rayon::prelude::*;
+
+use crate::{
+    error::StateError,
+    node::{self, Child, KEY_NIBBLES, Node, Row, common_nibbles, join, nibble, path_of},
+};
+
+/// From this many changes on, the children of a branch are worked on in parallel.
+const PARALLEL: usize = 192;
+
+/// The trie as it was.
+pub(crate) trait Source: Sync {
+    /// The row under a path.
+    fn row(&self, path: &Nibbles) -> Result<Option<Arc<Row>>, StateError>;
+    /// RLP of the value of a leaf that exists.
+    fn value(&self, key: &B256) -> Result<Vec<u8>, StateError>;
+}
+
+/// A key with its new value's RLP, or `None` to delete it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) key: B256,
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+/// Rows written and removed, in order: of two for one path the later counts.
+pub(crate) type Delta = Vec<(Nibbles, Option<Arc<Row>>)>;
+
+/// Where a subtree hangs before the changes.
+#[derive(Clone, Debug)]
+enum Slot {
+    Empty,
+    /// A leaf, and its reference if it still hangs at the depth the reference is for.
+    Leaf(B256, Option<RlpNode>),
+    /// A node with a row.
+    Stored(RlpNode),
+    /// A node that has lost its row because an extension was cut.
+    Cut(Box<Node>),
+}
+
+/// A subtree after the changes.
+#[derive(Debug)]
+enum Sub<'a> {
+    Empty,
+    Leaf(B256, LeafValue<'a>),
+    /// A branch and the extension above it.
+    Branch(Node),
+    /// A node as it was, with its row in place.
+    Stored(RlpNode),
+}
+
+/// What is known of a leaf's value.
+#[derive(Debug)]
+enum LeafValue<'a> {
+    /// Its RLP.
+    New(&'a [u8]),
+    /// Nothing changed, not even the depth: the reference is still right.
+    Kept(RlpNode),
+    /// The value is the old one, but the depth is not.
+    Moved,
+}
+
+/// Applies sorted changes, without duplicates, to the trie with root hash `root`.
+///
+/// Returns the new root and the rows changed.
+pub(crate) fn update<S: Source>(
+    source: &S,
+    root: B256,
+    changes: &[Change<'_>],
+) -> Result<(B256, Delta), StateError> {
+    let mut delta = Delta::new();
+    if changes.is_empty() {
+        return Ok((root, delta));
+    }
+    let top = Nibbles::new();
+    let slot = if root == EMPTY_ROOT_HASH {
+        Slot::Empty
+    } else {
+        match &*load(source, &top)? {
+            Row::OnlyLeaf(key) => Slot::Leaf(*key, Some(RlpNode::word_rlp(&root))),
+            Row::Branch(_) => Slot::Stored(RlpNode::word_rlp(&root)),
+        }
+    };
+    let sub = visit(source, &top, slot, changes, &mut delta)?;
+    let mut buffer = Vec::with_capacity(544);
+    let root = match sub {
+        Sub::Empty => {
+            delta.push((top, None));
+            EMPTY_ROOT_HASH
+        }
+        Sub::Leaf(key, value) => {
+            delta.push((top, Some(Arc::new(Row::OnlyLeaf(key)))));
+            match value {
+                LeafValue::New(value) => node::only_leaf_root(&key, value, &mut buffer),
+                LeafValue::Kept(_) => root,
+                LeafValue::Moved => node::only_leaf_root(&key, &source.value(&key)?, &mut buffer),
+            }
+        }
+        Sub::Branch(node) => {
+            node.encode_top(&mut buffer);
+            delta.push((top, Some(Arc::new(Row::Branch(node)))));
+            keccak256(&buffer)
+        }
+        Sub::Stored(_) => root,
+    };
+    Ok((root, delta))
+}
+
+fn load<S: Source>(source: &S, path: &Nibbles) -> Result<Arc<Row>, StateError> {
+    source.row(path)?.ok_or(StateError::Inconsistent("a trie node is missing"))
+}
+
+fn visit<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    slot: Slot,
+    changes: &[Change<'a>],
+    delta: &mut Delta,
+) -> Result<Sub<'a>, StateError> {
+    if changes.is_empty() {
+        return Ok(match slot {
+            Slot::Empty => Sub::Empty,
+            Slot::Leaf(key, Some(rlp)) => Sub::Leaf(key, LeafValue::Kept(rlp)),
+            Slot::Leaf(key, None) => Sub::Leaf(key, LeafValue::Moved),
+            Slot::Stored(rlp) => Sub::Stored(rlp),
+            Slot::Cut(node) => Sub::Branch(*node),
+        });
+    }
+    match slot {
+        Slot::Empty => visit_empty(source, path, changes, delta),
+        Slot::Leaf(key, _) => visit_leaf(source, path, key, changes, delta),
+        Slot::Cut(node) => visit_node(source, path, &node, changes, delta),
+        Slot::Stored(_) => {
+            let row = load(source, path)?;
+            let Row::Branch(node) = &*row else {
+                return Err(StateError::Inconsistent("a lone leaf inside a trie"));
+            };
+            delta.push((*path, None)); // Whoever places a node here writes it again.
+            visit_node(source, path, node, changes, delta)
+        }
+    }
+}
+
+fn visit_empty<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    changes: &[Change<'a>],
+    delta: &mut Delta,
+) -> Result<Sub<'a>, StateError> {
+    let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
+        return Ok(Sub::Empty);
+    };
+    if first.key == last.key {
+        let value = first.value.ok_or(StateError::Inconsistent("deleting an absent key"))?;
+        return Ok(Sub::Leaf(first.key, LeafValue::New(value)));
+    }
+    let depth = common_nibbles(&first.key, &last.key);
+    let extension = path_of(&first.key, path.len(), depth);
+    let sub = branch(source, &path.join(&extension), empty_slots(), changes, delta)?;
+    Ok(sub.under(&extension))
+}
+
+fn visit_leaf<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    key: B256,
+    changes: &[Change<'a>],
+    delta: &mut Delta,
+) -> Result<Sub<'a>, StateError> {
+    if let Ok(index) = changes.binary_search_by(|change| change.key.cmp(&key)) {
+        if changes[index].value.is_some() {
+            return visit_empty(source, path, changes, delta); // As good as new.
+        }
+        let mut others = changes.to_vec();
+        others.remove(index);
+        return visit_empty(source, path, &others, delta);
+    }
+    // Others come to where the leaf was alone: a branch where the first of them leaves its path.
+    let depth = changes.iter().map(|change| common_nibbles(&change.key, &key)).min();
+    let depth = depth.unwrap_or(KEY_NIBBLES);
+    let extension = path_of(&key, path.len(), depth);
+    let mut slots = empty_slots();
+    slots[usize::from(nibble(&key, depth))] = Slot::Leaf(key, None);
+    let sub = branch(source, &path.join(&extension), slots, changes, delta)?;
+    Ok(sub.under(&extension))
+}
+
+fn visit_node<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    node: &Node,
+    changes: &[Change<'a>],
+    delta: &mut Delta,
+) -> Result<Sub<'a>, StateError> {
+    let extension = &node.extension;
+    let shared = |key: &B256| {
+        path_of(key, path.len(), path.len() + extension.len()).common_prefix_length(extension)
+    };
+    // Sorted keys: those that share least with the extension are at the ends.
+    let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
+        return Err(StateError::Inconsistent("a node visited without changes"));
+    };
+    let depth = if extension.is_empty() { 0 } else { shared(&first.key).min(shared(&last.key)) };
+    if depth == extension.len() {
+        let mut slots = empty_slots();
+        for (index, child) in node.iter() {
+            slots[usize::from(index)] = match child.leaf {
+                Some(key) => Slot::Leaf(key, Some(child.rlp.clone())),
+                None => Slot::Stored(child.rlp.clone()),
+            };
+        }
+        let sub = branch(source, &path.join(extension), slots, changes, delta)?;
+        return Ok(sub.under(extension));
+    }
+    let head = extension.slice(..depth);
+    let lower = Node {
+        extension: extension.slice(depth + 1..),
+        mask: node.mask,
+        children: node.children.clone(),
+    };
+    let mut slots = empty_slots();
+    slots[usize::from(extension.get_unchecked(depth))] = Slot::Cut(Box::new(lower));
+    Ok(branch(source, &path.join(&head), slots, changes, delta)?.under(&head))
+}
+
+fn empty_slots() -> [Slot; 16] {
+    [const { Slot::Empty }; 16]
+}
+
+/// Works on the children of a branch at `path`, all of whose changes lie below `path`.
+fn branch<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    slots: [Slot; 16],
+    changes: &[Change<'a>],
+    delta: &mut Delta,
+) -> Result<Sub<'a>, StateError> {
+    let depth = path.len();
+    let mut rest = changes;
+    let jobs = (0..16_u8).zip(slots).map(|(index, slot)| {
+        let count = rest.partition_point(|change| nibble(&change.key, depth) == index);
+        let (own, tail) = rest.split_at(count);
+        rest = tail;
+        (index, slot, own)
+    });
+    let mut subs: Vec<(u8, Sub<'a>)> = Vec::with_capacity(16);
+    if changes.len() >= PARALLEL {
+        let jobs: Vec<_> = jobs.collect();
+        let done: Vec<_> = jobs
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(index, slot, own)| {
+                let mut delta = Delta::new();
+                let sub = visit(source, &join(path, index), slot, own, &mut delta)?;
+                Ok::<_, StateError>((index, sub, delta))
+            })
+            .collect::<Result<_, _>>()?;
+        for (index, sub, part) in done {
+            delta.extend(part);
+            if !matches!(sub, Sub::Empty) {
+                subs.push((index, sub));
+            }
+        }
+    } else {
+        for (index, slot, own) in jobs {
+            let sub = match slot {
+                Slot::Empty if own.is_empty() => continue,
+                slot => visit(source, &join(path, index), slot, own, delta)?,
+            };
+            if !matches!(sub, Sub::Empty) {
+                subs.push((index, sub));
+            }
+        }
+    }
+    if !rest.is_empty() {
+        return Err(StateError::Inconsistent("deleting an absent key"));
+    }
+    if subs.len() < 2 {
+        return subs
+            .pop()
+            .map_or(Ok(Sub::Empty), |(index, sub)| dissolve(source, path, index, sub, delta));
+    }
+    let mut mask = 0;
+    let mut children = Vec::with_capacity(subs.len());
+    let mut buffer = Vec::with_capacity(544);
+    for (index, sub) in subs {
+        mask |= 1_u16 << index;
+        children.push(place(source, &join(path, index), sub, delta, &mut buffer)?);
+    }
+    Ok(Sub::Branch(Node { extension: Nibbles::new(), mask, children: children.into() }))
+}
+
+/// A branch at `path` has one child left, at `index`: the child takes its place.
+fn dissolve<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    index: u8,
+    child: Sub<'a>,
+    delta: &mut Delta,
+) -> Result<Sub<'a>, StateError> {
+    let step = Nibbles::from_nibbles([index]);
+    match child {
+        Sub::Leaf(key, LeafValue::Kept(_)) => Ok(Sub::Leaf(key, LeafValue::Moved)),
+        Sub::Stored(_) => {
+            let path = join(path, index);
+            let Row::Branch(node) = (*load(source, &path)?).clone() else {
+                return Err(StateError::Inconsistent("a lone leaf inside a trie"));
+            };
+            delta.push((path, None));
+            Ok(Sub::Branch(node).under(&step))
+        }
+        sub => Ok(sub.under(&step)),
+    }
+}
+
+/// Gives a subtree its place at `path`: writes its row and computes its reference.
+fn place<S: Source>(
+    source: &S,
+    path: &Nibbles,
+    sub: Sub<'_>,
+    delta: &mut Delta,
+    buffer: &mut Vec<u8>,
+) -> Result<Child, StateError> {
+    match sub {
+        Sub::Empty => Err(StateError::Inconsistent("an empty child placed")),
+        Sub::Stored(rlp) => Ok(Child { rlp, leaf: None }),
+        Sub::Leaf(key, value) => {
+            match value {
+                LeafValue::Kept(rlp) => return Ok(Child { rlp, leaf: Some(key) }),
+                LeafValue::New(value) => node::encode_leaf(&key, path.len(), value, buffer),
+                LeafValue::Moved => {
+                    node::encode_leaf(&key, path.len(), &source.value(&key)?, buffer);
+                }
+            }
+            Ok(Child { rlp: RlpNode::from_rlp(buffer), leaf: Some(key) })
+        }
+        Sub::Branch(node) => {
+            let rlp = node.reference(buffer);
+            delta.push((*path, Some(Arc::new(Row::Branch(node)))));
+            Ok(Child { rlp, leaf: None })
+        }
+    }
+}
+
+impl Sub<'_> {
+    /// The same subtree, seen from `prefix` further up.
+    fn under(self, prefix: &Nibbles) -> Self {
+        match self {
+            Self::Branch(node) if !prefix.is_empty() => {
+                Self::Branch(Node { extension: prefix.join(&node.extension), ..node })
+            }
+            sub => sub,
+        }
+    }
+}
