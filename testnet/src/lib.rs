@@ -1,1 +1,3 @@
 //! Local networks of real processes, and the load generator.
+
+pub mod load;
