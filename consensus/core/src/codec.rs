@@ -12,7 +12,7 @@ use crate::{
     ids::{BlockMeta, Ref, ValidatorIndex, View},
     message::{
         Certificate, CertificateKind, CertificateQuery, MAX_SIGNATURE_BYTES, Message, Propose,
-        Signature, Status, Timeout, TimeoutCertificate, TimeoutEntry, Vote, VoteKind,
+        Signature, Timeout, TimeoutCertificate, TimeoutEntry, Vote, VoteKind,
     },
 };
 
@@ -404,6 +404,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message::Status;
 
     fn reference() -> impl Strategy<Value = Ref> {
         (any::<u64>(), any::<u64>(), any::<[u8; 32]>()).prop_map(|(epoch, view, hash)| Ref {

@@ -109,11 +109,11 @@ pub enum Input {
     /// Nothing waits any more.
     NoWork,
     /// The store has all final blocks up to here: after [`Output::Finalise`] or
-    /// [`Output::SyncTo`]. `view` is that of the certificate it was proven with.
+    /// [`Output::SyncTo`]. A sync may report progress at any block that has its own certificate.
     Finalised {
         /// Height of the last one.
         height: u64,
-        /// View of its (or a descendant's) commit certificate.
+        /// View of this very block's commit certificate.
         view: View,
         /// Its hash.
         hash: B256,
@@ -187,8 +187,10 @@ pub enum Output {
     Build {
         /// The view to propose in.
         view: View,
-        /// What to build on. Executed, but perhaps not final yet.
-        parent: BlockMeta,
+        /// The block to build on. Executed, but perhaps not final yet.
+        parent: B256,
+        /// The height to build: one more than the parent's.
+        height: u64,
         /// The certificate of the parent.
         justify: Ref,
         /// The consensus header, complete but for `time_ms`, `closing` and `next_set_hash`.
