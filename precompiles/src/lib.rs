@@ -22,6 +22,8 @@ pub mod ledger;
 mod memory;
 mod registry;
 pub mod storage;
+#[cfg(test)]
+mod testing;
 
 pub use accounts::abi::IAccounts;
 pub use books::{Books, BooksError, Line, books};

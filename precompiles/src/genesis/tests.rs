@@ -1,1 +1,76 @@
-//! Tests.
+//! The ledger at genesis.
+
+use qenex_types::LedgerSpec;
+
+use super::*;
+use crate::testing::{ALICE, BLOCK, EUR, TREASURY, USD, World, spec};
+use crate::{LEDGER, MemoryHost};
+
+#[test]
+fn the_specification_becomes_currencies_accounts_and_money() {
+    let mut world = World::new();
+    assert_eq!((world.posted(ALICE, USD), world.posted(ALICE, EUR)), (100_000, 50_000));
+    assert_eq!(world.posted(TREASURY, USD), 30_000);
+    assert_eq!((world.supply(USD), world.supply(EUR)), (136_000, 50_000));
+}
+
+#[test]
+fn the_same_specification_gives_the_same_state() {
+    let make = || {
+        let mut host = MemoryHost::new(BLOCK);
+        genesis(&mut host, &spec()).unwrap();
+        host.into_storage()
+    };
+    let storage = make();
+    assert_eq!(storage, make());
+    assert!(storage[&LEDGER].len() > 10);
+    assert!(storage.values().flat_map(|slots| slots.values()).all(|value| !value.is_zero()));
+}
+
+#[test]
+fn engines_and_faces_are_marked() {
+    let addresses = genesis_addresses(&spec()).unwrap();
+    let face = |code: &str| face_address(code.parse().unwrap());
+    assert_eq!(addresses, [crate::ACCOUNTS, LEDGER, face("USD"), face("EUR")]);
+}
+
+#[test]
+fn a_wrong_entry_is_named() {
+    let change = |edit: &dyn Fn(&mut LedgerSpec)| {
+        let mut spec = spec();
+        edit(&mut spec);
+        genesis(&mut MemoryHost::new(BLOCK), &spec).unwrap_err().to_string()
+    };
+    let cases = [
+        (
+            change(&|s| s.currencies[1].code = "eur".into()),
+            "currency eur: \"eur\" is not a currency code",
+        ),
+        (
+            change(&|s| s.currencies[0].supply_cap = "1.234".into()),
+            "currency USD: \"1.234\": 3 digits",
+        ),
+        (change(&|s| s.currencies[1].code = "USD".into()), "CurrencyExists"),
+        (
+            change(&|s| s.accounts[1].account_type = "PERSON".into()),
+            "\"PERSON\" is not one of RETAIL",
+        ),
+        (change(&|s| s.accounts[1].jurisdiction = "CHE".into()), "a jurisdiction is two letters"),
+        (change(&|s| s.accounts[1].id = ALICE), "AccountExists"),
+        (
+            change(&|s| drop(s.accounts[0].balances.insert("USD".into(), "-1".into()))),
+            "balance in USD: \"-1\"",
+        ),
+        (
+            change(&|s| drop(s.accounts[0].balances.insert("USD".into(), "9999999".into()))),
+            "SupplyCapExceeded",
+        ),
+        (
+            change(&|s| drop(s.accounts[0].balances.insert("JPY".into(), "1".into()))),
+            "UnknownCurrency",
+        ),
+    ];
+    for (message, part) in cases {
+        assert!(message.contains(part), "{message:?} does not contain {part:?}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The Solidity interface of the Ledger engine.
 
+#![expect(clippy::too_many_arguments, reason = "the macro makes a constructor of every event")]
+
 use alloy_sol_types::sol;
 
 sol! {

@@ -1,1 +1,182 @@
-//! Tests.
+//! The door: which calls come in, and in which order they are refused.
+
+use alloy_json_abi::StateMutability;
+use alloy_primitives::{Address, FixedBytes, address};
+use alloy_sol_types::{SolCall, SolInterface};
+
+use super::*;
+use crate::testing::{ALICE, BOB, USD, World, XXX, payment};
+use crate::{ICurrencyToken, ILedger, Refusal};
+
+const USD_FACE: Address = address!("0x5158C00000000000000000000000000000555344");
+
+#[test]
+fn addresses_of_engines_are_the_recorded_ones_and_no_others() {
+    let usd: Currency = "USD".parse().unwrap();
+    assert_eq!(face_address(usd), USD_FACE);
+    assert_eq!(face_currency(USD_FACE), Some(usd));
+    assert_eq!(engine_addresses().collect::<Vec<_>>(), [ACCOUNTS, LEDGER]);
+    for (address, expected) in [
+        (ACCOUNTS, true),
+        (LEDGER, true),
+        (USD_FACE, true),
+        (address!("0x5158C0000000000000000000000000000041415A"), true),
+        (address!("0x5158C00000000000000000000000000000757364"), false),
+        (address!("0x5158C00000000000000000000000000001555344"), false),
+        (address!("0x5158C00000000000000000000000000000000000"), false),
+        (address!("0x5158000000000000000000000000000000000003"), false),
+        (address!("0x5158000000000000000000000000000000555344"), false),
+        (Address::ZERO, false),
+        (ALICE, false),
+    ] {
+        assert_eq!(is_engine(address), expected, "{address}");
+    }
+}
+
+#[test]
+fn every_function_of_an_abi_has_its_mutability_and_nothing_else_does() {
+    for engine in engines() {
+        let abi = (engine.abi)();
+        for function in abi.functions() {
+            let expected = match function.state_mutability {
+                StateMutability::View | StateMutability::Pure => Mutability::View,
+                StateMutability::NonPayable | StateMutability::Payable => Mutability::Write,
+            };
+            assert_eq!(
+                (engine.mutability)(function.selector().0),
+                Some(expected),
+                "{}",
+                function.name
+            );
+        }
+        for selector in [[0; 4], [0xff; 4], *b"pay!"] {
+            assert_eq!((engine.mutability)(selector), None);
+        }
+    }
+}
+
+/// What is wrong with a call, from the first check to the last.
+#[derive(Clone, Copy, Default)]
+struct Wrong {
+    delegate: bool,
+    value: bool,
+    selector: bool,
+    is_static: bool,
+    encoding: bool,
+    rule: bool,
+}
+
+#[test]
+fn the_first_check_that_fails_names_the_error() {
+    let yes = true;
+    let all = Wrong {
+        delegate: yes,
+        value: yes,
+        selector: yes,
+        is_static: yes,
+        encoding: yes,
+        rule: yes,
+    };
+    let no_delegate = Wrong { delegate: false, ..all };
+    let no_value = Wrong { value: false, ..no_delegate };
+    let no_selector = Wrong { selector: false, ..no_value };
+    let no_static = Wrong { is_static: false, ..no_selector };
+    let no_encoding = Wrong { encoding: false, ..no_static };
+    let cases: [(Wrong, Option<Refusal>); 7] = [
+        (all, Some(IQenexErrors::DelegateCallNotAllowed {}.into())),
+        (no_delegate, Some(IQenexErrors::ValueNotAccepted {}.into())),
+        (
+            no_value,
+            Some(IQenexErrors::UnknownFunction { selector: FixedBytes([1, 2, 3, 4]) }.into()),
+        ),
+        (no_selector, Some(IQenexErrors::StaticCallNotAllowed {}.into())),
+        (no_static, Some(IQenexErrors::MalformedCall {}.into())),
+        (no_encoding, Some(IQenexErrors::ZeroAmount {}.into())),
+        (Wrong::default(), None),
+    ];
+    for (wrong, expected) in cases {
+        let mut input = payment(1, ALICE, BOB, if wrong.rule { 0 } else { 5 }).abi_encode();
+        if wrong.selector {
+            input[..4].copy_from_slice(&[1, 2, 3, 4]);
+        }
+        if wrong.encoding {
+            input[4 + 2 * 32] = 1; // above the 20 bytes of the payee
+        }
+        let call = Call {
+            has_value: wrong.value,
+            is_static: wrong.is_static,
+            is_delegate: wrong.delegate,
+            ..Call::new(ALICE, LEDGER, &input)
+        };
+        let mut world = World::new();
+        let before = world.host.clone().into_storage();
+        let outcome = world.raw(&call).unwrap();
+        match expected {
+            None => assert!(outcome.is_success()),
+            Some(refusal) => {
+                assert_eq!(outcome, Outcome::Revert(refusal.abi_encode().into()));
+                assert_eq!(world.host.into_storage(), before);
+            }
+        }
+    }
+}
+
+#[test]
+fn call_data_must_be_canonical() {
+    let good = payment(1, ALICE, BOB, 5).abi_encode();
+    let dirty = |index: usize| {
+        let mut input = good.clone();
+        input[index] ^= 1;
+        input
+    };
+    for (input, what) in [
+        (dirty(4 + 16), "right of a bytes16"),
+        (dirty(4 + 32), "left of an address"),
+        (dirty(4 + 4 * 32 - 1), "right of a bytes3"),
+        (dirty(4 + 4 * 32), "left of a uint128"),
+        (good[..good.len() - 1].to_vec(), "a byte too short"),
+        (good[..4].to_vec(), "no arguments"),
+    ] {
+        let outcome = World::new().raw(&Call::new(ALICE, LEDGER, &input)).unwrap();
+        let refusal = Refusal::from(IQenexErrors::MalformedCall {});
+        assert_eq!(outcome, Outcome::Revert(refusal.abi_encode().into()), "{what}");
+    }
+}
+
+#[test]
+fn a_selector_that_is_cut_short_is_no_function() {
+    for (input, selector) in [(vec![], [0; 4]), (vec![0xa9, 0x05], [0xa9, 0x05, 0, 0])] {
+        for engine in [ACCOUNTS, LEDGER, USD_FACE] {
+            let outcome = World::new().raw(&Call::new(ALICE, engine, &input)).unwrap();
+            let refusal =
+                Refusal::from(IQenexErrors::UnknownFunction { selector: selector.into() });
+            assert_eq!(outcome, Outcome::Revert(refusal.abi_encode().into()));
+        }
+    }
+}
+
+#[test]
+fn the_face_of_an_unregistered_currency_refuses_everything() {
+    let mut world = World::new();
+    let face = face_address("XXX".parse().unwrap());
+    let unknown = Refusal::from(IQenexErrors::UnknownCurrency { currency: XXX });
+    assert_eq!(world.refused(ALICE, face, &ICurrencyToken::nameCall {}), unknown);
+    let transfer = ICurrencyToken::transferCall { to: BOB, value: Default::default() };
+    assert_eq!(world.refused(ALICE, face, &transfer), unknown);
+}
+
+#[test]
+fn views_run_inside_static_calls_and_write_nothing() {
+    let mut world = World::new();
+    let input = ILedger::balanceOfCall { account: ALICE, currency: USD }.abi_encode();
+    let call = Call { is_static: true, ..Call::new(BOB, LEDGER, &input) };
+    let before = world.host.clone().into_storage();
+    assert!(world.raw(&call).unwrap().is_success());
+    assert_eq!(world.host.into_storage(), before);
+}
+
+#[test]
+fn a_call_to_no_engine_is_refused_not_fatal() {
+    let outcome = World::new().raw(&Call::new(ALICE, BOB, &[1, 2, 3, 4])).unwrap();
+    assert!(!outcome.is_success());
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Generated from the engines' source by the tests of `precompiles/`: do not edit.
+pragma solidity ^0.8.20;
+
+import {IAccounts} from "./IAccounts.sol";
+import {ILedger} from "./ILedger.sol";
+import {ICurrencyToken} from "./ICurrencyToken.sol";
+
+/// @title Where the engines are.
+library QenexAddresses {
+    IAccounts internal constant ACCOUNTS = IAccounts(0x5158000000000000000000000000000000000001);
+    ILedger internal constant LEDGER = ILedger(0x5158000000000000000000000000000000000002);
+
+    /// @notice The ERC-20 face of a currency, registered or not.
+    function face(bytes3 code) internal pure returns (ICurrencyToken) {
+        return ICurrencyToken(address((uint160(0x5158C0) << 136) | uint24(code)));
+    }
+}
