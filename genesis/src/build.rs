@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use qenex_exec::system_contracts;
-use qenex_precompiles::{ENGINE_CODE, ENGINE_NONCE};
+use qenex_precompiles::{Block, ENGINE_CODE, ENGINE_NONCE};
 use qenex_trie::{AccountInfo, StateChanges};
 use qenex_types::{ChainSpec, GenesisAccount};
 
@@ -36,7 +36,8 @@ pub fn state_changes(spec: &ChainSpec) -> Result<StateChanges, GenesisError> {
         let account = GenesisAccount { nonce: 1, code, ..GenesisAccount::default() };
         insert(&mut changes, address, &account);
     }
-    for (address, slots) in qenex_precompiles::genesis(&spec.ledger, spec.chain_id)? {
+    let block = Block { number: 0, timestamp: spec.timestamp_ms / 1_000, chain_id: spec.chain_id };
+    for (address, slots) in qenex_precompiles::genesis(&spec.ledger, block)? {
         let account = GenesisAccount {
             nonce: ENGINE_NONCE,
             code: Bytes::from_static(&ENGINE_CODE),

@@ -30,7 +30,7 @@ pub use books::{Books, BooksError, Line, books};
 pub use errors::{Decoded, EngineError, IQenexErrors, Refusal, decode, decode_error};
 pub use export::interfaces;
 pub use face::abi::ICurrencyToken;
-pub use genesis::{GenesisError, genesis, genesis_addresses};
+pub use genesis::{GenesisError, carry_out, genesis};
 pub use host::{Block, Call, Host, HostError, Outcome};
 pub use ledger::abi::ILedger;
 pub use memory::MemoryHost;

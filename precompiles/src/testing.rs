@@ -5,7 +5,7 @@ use alloy_sol_types::{SolCall, SolInterface};
 use qenex_types::{Currency, CurrencySpec, LedgerAccountSpec, LedgerSpec};
 
 use crate::{
-    Block, Call, HostError, IAccounts, ILedger, LEDGER, MemoryHost, Outcome, Refusal, genesis,
+    Block, Call, HostError, IAccounts, ILedger, LEDGER, MemoryHost, Outcome, Refusal, carry_out,
     ledger::records::{BALANCES, Balance, Reference},
 };
 
@@ -71,7 +71,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let mut host = MemoryHost::new(BLOCK);
-        genesis(&mut host, &spec()).unwrap();
+        carry_out(&mut host, &spec()).unwrap();
         host.set_block(BLOCK);
         let mut world = Self { host };
         for (account, status) in [(FROZEN, 4), (CLOSED, 5)] {

@@ -109,6 +109,10 @@ catalogue! {
     408 RateLimited("") 429 "Too many requests.";
     409 Unavailable("") 503 "The chain cannot take the request now.";
     410 Internal("") 500 "The gateway failed; the request may or may not have been carried out.";
+    411 InvalidField("") 422 "A field of the request is missing, unknown or has a value it cannot have.";
+    412 MethodNotAllowed("") 405 "The resource does not have this method.";
+    413 PayloadTooLarge("") 413 "The request body is too large.";
+    414 UnsupportedMediaType("") 415 "The request body must be application/json.";
 }
 
 impl ErrorCode {

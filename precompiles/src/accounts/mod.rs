@@ -3,7 +3,7 @@
 //! Invariant: an account once opened never disappears, and CLOSED is its last status. The profile
 //! is two words; a posting reads only the first ([`Head`]).
 
-use alloy_primitives::{Address, FixedBytes};
+use alloy_primitives::{Address, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 use qenex_types::{AccountStatus, AccountType, Currency};
 
@@ -67,7 +67,7 @@ pub(crate) struct ProfileSlots {
 }
 
 impl Place for ProfileSlots {
-    fn place(address: Address, slot: alloy_primitives::U256) -> Self {
+    fn place(address: Address, slot: U256) -> Self {
         Self { head: Place::place(address, slot), origin: Place::place(address, nth(slot, 1)) }
     }
 }

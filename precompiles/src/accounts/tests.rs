@@ -1,7 +1,5 @@
 //! Accounts: opening, statuses, roles, layout.
 
-use alloy_primitives::U256;
-
 use super::*;
 use crate::storage::{Field, Word};
 use crate::testing::{

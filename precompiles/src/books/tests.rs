@@ -88,7 +88,11 @@ fn tampering_is_found() {
     };
     let balance = Err(BooksError::Balance { account: BOB, currency: usd() });
     assert_eq!(check(&|c| c.get_mut(&bob).unwrap().1 += u(1)), balance, "one cent from nowhere");
-    assert_eq!(check(&|c| drop(c.remove(&bob))), balance, "a balance that did not change");
+    assert_eq!(
+        check(&|c| c.retain(|slot, _| *slot != bob)),
+        balance,
+        "a balance that did not change"
+    );
     assert_eq!(
         check(&|c| c.get_mut(&bob).unwrap().1 += u(9_999) << 128),
         Err(BooksError::Overheld { account: BOB, currency: usd() })
@@ -99,11 +103,14 @@ fn tampering_is_found() {
     );
     let other = BALANCES.entry(&STRANGER).entry(&usd()).number();
     assert_eq!(
-        check(&|c| drop(c.insert(other, (u(0), u(1))))),
+        check(&|c| c.extend([(other, (u(0), u(1)))])),
         Err(BooksError::Unexplained { slot: other }),
         "money without an event"
     );
-    assert!(check(&|c| drop(c.remove(&record))).is_ok(), "records are not part of the sums");
+    assert!(
+        check(&|c| c.retain(|slot, _| *slot != record)).is_ok(),
+        "records are not part of the sums"
+    );
     let without: Vec<Log> = host.logs().iter().skip(1).cloned().collect();
     assert!(books(&honest, &without).is_err(), "an event that is missing");
 }

@@ -1,11 +1,13 @@
 //! The ledger at genesis: the specification, carried out by the engines' own functions.
 
-use alloy_primitives::{Address, FixedBytes, keccak256};
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, FixedBytes, U256, keccak256};
 use qenex_types::{AccountType, Amount, AmountError, Currency, LedgerSpec};
 
 use crate::accounts::{self, Opening};
 use crate::errors::EngineError;
-use crate::{Host, ILedger, engine_addresses, face_address, ledger};
+use crate::{Block, Host, ILedger, MemoryHost, engine_addresses, ledger};
 
 /// Why a specification is not a ledger.
 #[derive(Debug, thiserror::Error)]
@@ -28,15 +30,34 @@ pub enum GenesisError {
     },
 }
 
-/// Carries out a specification on an empty chain: roles, currencies, accounts, balances.
+/// The storage of every engine and face at genesis. All of them, also those without storage, need
+/// [`crate::ENGINE_CODE`] and [`crate::ENGINE_NONCE`].
 ///
-/// Use a [`crate::MemoryHost`] at the genesis block without gas limit, then take its storage with
-/// `into_storage`, and give all of [`genesis_addresses`] the engine mark.
+/// `block` is the genesis block: its time is when the accounts were opened.
 ///
 /// # Errors
 ///
 /// [`GenesisError`] names the entry that is wrong.
-pub fn genesis(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), GenesisError> {
+pub fn genesis(
+    spec: &LedgerSpec,
+    block: Block,
+) -> Result<BTreeMap<Address, BTreeMap<U256, U256>>, GenesisError> {
+    let mut host = MemoryHost::new(block);
+    carry_out(&mut host, spec)?;
+    let marked: Vec<Address> = engine_addresses().chain(host.marks().iter().copied()).collect();
+    let mut storage = host.into_storage();
+    for address in marked {
+        storage.entry(address).or_default();
+    }
+    Ok(storage)
+}
+
+/// Carries out a specification on an empty chain: roles, currencies, accounts, balances.
+///
+/// # Errors
+///
+/// As [`genesis`].
+pub fn carry_out(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), GenesisError> {
     accounts::ADMIN.store(host, &spec.admin).map_err(|e| refused("admin", e))?;
     for registrar in &spec.registrars {
         accounts::set_registrar(host, *registrar, true)
@@ -75,20 +96,6 @@ pub fn genesis(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), GenesisErro
         }
     }
     Ok(())
-}
-
-/// The addresses that need the engine mark at genesis: the engines and the faces of the currencies.
-///
-/// # Errors
-///
-/// [`GenesisError::Malformed`] if a currency code is not one.
-pub fn genesis_addresses(spec: &LedgerSpec) -> Result<Vec<Address>, GenesisError> {
-    let mut addresses: Vec<Address> = engine_addresses().collect();
-    for currency in &spec.currencies {
-        let entry = format!("currency {}", currency.code);
-        addresses.push(face_address(parse_currency(&entry, &currency.code)?));
-    }
-    Ok(addresses)
 }
 
 fn issue(

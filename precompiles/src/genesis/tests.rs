@@ -4,7 +4,7 @@ use qenex_types::LedgerSpec;
 
 use super::*;
 use crate::testing::{ALICE, BLOCK, EUR, TREASURY, USD, World, spec};
-use crate::{LEDGER, MemoryHost};
+use crate::{LEDGER, face_address};
 
 #[test]
 fn the_specification_becomes_currencies_accounts_and_money() {
@@ -15,23 +15,20 @@ fn the_specification_becomes_currencies_accounts_and_money() {
 }
 
 #[test]
-fn the_same_specification_gives_the_same_state() {
-    let make = || {
-        let mut host = MemoryHost::new(BLOCK);
-        genesis(&mut host, &spec()).unwrap();
-        host.into_storage()
-    };
-    let storage = make();
-    assert_eq!(storage, make());
-    assert!(storage[&LEDGER].len() > 10);
+fn the_same_specification_gives_the_same_state_of_all_engines_and_faces() {
+    let storage = genesis(&spec(), BLOCK).unwrap();
+    assert_eq!(storage, genesis(&spec(), BLOCK).unwrap());
+    let face = |code: &str| face_address(code.parse().unwrap());
+    let addresses: Vec<_> = storage.keys().copied().collect();
+    assert_eq!(addresses, [crate::ACCOUNTS, LEDGER, face("EUR"), face("USD")]);
+    assert!(storage[&LEDGER].len() > 10 && storage[&face("USD")].is_empty());
     assert!(storage.values().flat_map(|slots| slots.values()).all(|value| !value.is_zero()));
 }
 
 #[test]
-fn engines_and_faces_are_marked() {
-    let addresses = genesis_addresses(&spec()).unwrap();
-    let face = |code: &str| face_address(code.parse().unwrap());
-    assert_eq!(addresses, [crate::ACCOUNTS, LEDGER, face("USD"), face("EUR")]);
+fn an_empty_specification_is_an_empty_ledger_that_nobody_rules() {
+    let storage = genesis(&LedgerSpec::default(), BLOCK).unwrap();
+    assert!(storage.len() == 2 && storage.values().all(BTreeMap::is_empty));
 }
 
 #[test]
@@ -39,7 +36,7 @@ fn a_wrong_entry_is_named() {
     let change = |edit: &dyn Fn(&mut LedgerSpec)| {
         let mut spec = spec();
         edit(&mut spec);
-        genesis(&mut MemoryHost::new(BLOCK), &spec).unwrap_err().to_string()
+        genesis(&spec, BLOCK).unwrap_err().to_string()
     };
     let cases = [
         (

@@ -50,8 +50,7 @@ sol! {
         /// @notice The money outstanding, minor units.
         function supply(bytes3 code) external view returns (uint128);
         /// @notice The transfer an account made, or the issuer's issue, under a client reference.
-        /// @return kind 1 TRANSFER, 2 ISSUE.
-        /// @return status 4 SETTLED.
+        /// @dev `kind` is 1 TRANSFER or 2 ISSUE, `status` 4 SETTLED.
         function transferOf(address account, bytes16 clientReference) external view returns (bytes32 id, address from, address to, bytes3 currency, uint128 amount, uint8 kind, uint8 status, uint64 blockNumber, uint64 timestamp, bytes32 endToEndId, bytes32 payloadHash);
     }
 }

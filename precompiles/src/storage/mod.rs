@@ -376,6 +376,12 @@ macro_rules! packed {
 
         const _: () = assert!(0 $(+ <$type as $crate::storage::Field>::WIDTH)+ <= 256, "fits a word");
 
+        impl $name {
+            /// The fields, lowest first: name and width in bits.
+            pub const FIELDS: &[(&str, usize)] =
+                &[$((stringify!($field), <$type as $crate::storage::Field>::WIDTH),)+];
+        }
+
         impl $crate::storage::Word for $name {
             fn to_word(&self) -> alloy_primitives::U256 {
                 let mut word = alloy_primitives::U256::ZERO;
@@ -397,3 +403,6 @@ macro_rules! packed {
     };
 }
 pub(crate) use packed;
+
+#[cfg(test)]
+mod tests;
