@@ -25,6 +25,9 @@ mod state;
 mod store;
 pub mod tables;
 
+#[cfg(test)]
+mod tests;
+
 pub use blocks::BlockRecord;
 pub use error::StoreError;
 pub use options::StoreOptions;

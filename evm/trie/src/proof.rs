@@ -52,12 +52,20 @@ impl State {
     /// - [`StateError::OutsideProofWindow`] if the state is too old.
     /// - [`StateError::Store`] or [`StateError::Inconsistent`] if the disk cannot be trusted.
     pub fn proof(&self, address: Address, slots: &[B256]) -> Result<AccountProof, StateError> {
+        self.with_nodes(|state| state.prove(address, slots))
+    }
+
+    /// Runs work that reads trie nodes on a state equal to this one whose nodes are right.
+    pub(crate) fn with_nodes<T>(
+        &self,
+        work: impl Fn(&Self) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
         let mut state = self.clone();
         for _ in 0..ATTEMPTS {
             if !state.is_stale() {
-                let proof = state.prove(address, slots);
+                let result = work(&state);
                 if !state.is_stale() {
-                    return proof;
+                    return result;
                 }
             }
             state = match self.as_head_undone() {
@@ -136,7 +144,11 @@ impl State {
 }
 
 /// Collects the nodes on the way to `key`, down to it or to where it would be.
-fn walk<S: Source>(source: &S, root: B256, key: &B256) -> Result<Vec<Bytes>, StateError> {
+pub(crate) fn walk<S: Source>(
+    source: &S,
+    root: B256,
+    key: &B256,
+) -> Result<Vec<Bytes>, StateError> {
     let mut proof = Proof::default();
     if root == tables::EMPTY_ROOT {
         return Ok(proof.nodes);

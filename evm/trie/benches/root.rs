@@ -1,0 +1,94 @@
+//! How long a block's state root takes, over a real RocksDB with a million accounts.
+//!
+//! `trie::root` is [`qenex_trie::State::apply`] alone; `trie::block` also keeps the result and
+//! commits it, with the flush in the background.
+
+use std::{collections::BTreeMap, hint::black_box};
+
+use alloy_primitives::{B256, U256, keccak256};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use qenex_store::{Store, StoreOptions, tables::KECCAK_EMPTY};
+use qenex_trie::{AccountInfo, StateChanges, StateTree, TreeOptions};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const ACCOUNTS: u64 = 1_000_000;
+
+fn info(nonce: u64) -> Option<AccountInfo> {
+    let balance = U256::from(1_000_000_007_u64) * U256::from(nonce + 1_000_000_000);
+    Some(AccountInfo { nonce, balance, code_hash: KECCAK_EMPTY })
+}
+
+fn commit(tree: &StateTree, changes: &StateChanges, hash: B256) -> Result<(), anyhow_free::Error> {
+    let pending = tree.head().apply(changes)?;
+    tree.insert(pending.seal(hash))?;
+    tree.commit(&hash)?;
+    Ok(())
+}
+
+/// One error type for a bench, without another dependency.
+mod anyhow_free {
+    /// Any error.
+    pub(crate) type Error = Box<dyn std::error::Error>;
+}
+
+fn blocks(keys: &[B256], rng: &mut StdRng, dirty: usize) -> StateChanges {
+    let mut accounts = BTreeMap::new();
+    while accounts.len() < dirty {
+        accounts.insert(keys[rng.random_range(0..keys.len())], info(rng.random_range(1..1 << 40)));
+    }
+    StateChanges { accounts, ..StateChanges::default() }
+}
+
+fn root(criterion: &mut Criterion) {
+    if let Err(error) = run(criterion) {
+        panic!("{error}");
+    }
+}
+
+fn run(criterion: &mut Criterion) -> Result<(), anyhow_free::Error> {
+    let dir = tempfile::tempdir()?;
+    let store = Store::open(dir.path(), &StoreOptions::default())?;
+    let options = TreeOptions { cached_nodes: 500_000, ..TreeOptions::default() };
+    let tree = StateTree::open(store.clone(), options)?;
+    let keys: Vec<B256> = (0..ACCOUNTS).map(|n| keccak256(n.to_be_bytes())).collect();
+    let accounts = keys.iter().map(|key| (*key, info(0))).collect();
+    commit(&tree, &StateChanges { accounts, ..StateChanges::default() }, B256::repeat_byte(1))?;
+    tree.flush_now()?;
+    drop(tree);
+    store.settle()?;
+
+    for dirty in [1_000, 10_000] {
+        let tree = StateTree::open(store.clone(), options)?;
+        let mut rng = StdRng::seed_from_u64(7);
+        let name = format!("trie::root/dirty={dirty}/accounts={ACCOUNTS}");
+        let head = tree.head();
+        criterion.bench_function(&name, |bencher| {
+            bencher.iter_batched(
+                || blocks(&keys, &mut rng, dirty),
+                |changes| black_box(head.apply(&changes)),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    for dirty in [1_000, 10_000] {
+        let tree = StateTree::open(store.clone(), options)?;
+        let mut rng = StdRng::seed_from_u64(8);
+        let name = format!("trie::block/dirty={dirty}/accounts={ACCOUNTS}");
+        criterion.bench_function(&name, |bencher| {
+            bencher.iter_batched(
+                || (blocks(&keys, &mut rng, dirty), keccak256(rng.random::<[u8; 32]>())),
+                |(changes, hash)| commit(&tree, &changes, hash).map_err(|error| panic!("{error}")),
+                BatchSize::PerIteration,
+            );
+        });
+        tree.flush_now()?;
+    }
+    Ok(())
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = root
+}
+criterion_main!(benches);
