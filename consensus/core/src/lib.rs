@@ -26,8 +26,9 @@
 //!    comes back in [`Recovered::blocks`] after a restart until it is final. Without this, a power
 //!    cut of all validators could leave a certified block without a body anywhere, and the chain
 //!    could never go on.
-//! 4. [`Input::Work`] when transactions (or a heartbeat) wait, [`Input::NoWork`] when none do any
-//!    more. They are facts about this node's pool, seen from the tip of the *proposed* chain.
+//! 4. [`Input::Work`] when executable transactions (or a heartbeat) wait, [`Input::NoWork`] when
+//!    none do any more. They are facts about this node's pool, seen from the last *final* block;
+//!    what to put on top of unfinalised blocks is decided at [`Output::Build`].
 
 mod codec;
 mod committee;

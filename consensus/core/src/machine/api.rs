@@ -104,9 +104,10 @@ pub enum Input {
     },
     /// The timer set for this view rang.
     Timer(View),
-    /// Transactions wait, or a heartbeat block is due. Repeat it whenever more arrive.
+    /// Executable transactions wait that are not in a *final* block, or a heartbeat block is due.
+    /// Repeat it whenever more arrive, and after [`Input::Start`].
     Work,
-    /// Nothing waits any more.
+    /// Nothing waits any more: all is final. Without this the timer never sleeps.
     NoWork,
     /// The store has all final blocks up to here: after [`Output::Finalise`] or
     /// [`Output::SyncTo`]. A sync may report progress at any block that has its own certificate.

@@ -226,7 +226,8 @@ impl Core {
         let Some(built) = result else {
             if !self.work_since_build {
                 self.declined = Some(view);
-                self.has_work = false;
+                // What waits may be in blocks not final yet, and come back if they are abandoned.
+                self.has_work &= self.high.reference.view > self.finalised.view;
             }
             return;
         };
