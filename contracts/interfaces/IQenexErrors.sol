@@ -3,7 +3,8 @@
 pragma solidity ^0.8.20;
 
 /// @title The errors of the QENEX engines and of the ERC-20 faces.
-/// @notice What each means, and its HTTP status, is in the error catalogue of the documentation.
+/// @notice What each means, and its HTTP status, is in the error catalogue of the
+/// documentation.
 interface IQenexErrors {
     // The call itself, in this order of precedence.
     error DelegateCallNotAllowed();

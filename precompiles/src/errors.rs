@@ -12,7 +12,8 @@ use crate::HostError;
 
 sol! {
     /// @title The errors of the QENEX engines and of the ERC-20 faces.
-    /// @notice What each means, and its HTTP status, is in the error catalogue of the documentation.
+    /// @notice What each means, and its HTTP status, is in the error catalogue of the
+    /// documentation.
     #[sol(abi)]
     #[derive(Debug, PartialEq, Eq)]
     interface IQenexErrors {
@@ -152,7 +153,8 @@ pub fn decode(data: &[u8]) -> Option<Decoded> {
     Some(Decoded { code, refusal })
 }
 
-/// An engine's revert data as text for people, such as `InsufficientFunds { available: 5, needed: 10 }`.
+/// An engine's revert data as text for people:
+/// `InsufficientFunds { available: 5, needed: 10 }`.
 pub fn decode_error(data: &[u8]) -> Option<String> {
     decode(data).map(|decoded| decoded.to_string())
 }

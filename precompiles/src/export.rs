@@ -1,7 +1,8 @@
 //! The interfaces as files: Solidity with its documentation, and JSON ABI with the errors.
 //!
-//! Written from the same text that the engines are compiled from, so they cannot disagree. The files
-//! stand in `contracts/interfaces/`; a test compares them, and rewrites them with `QENEX_BLESS=1`.
+//! Written from the same text that the engines are compiled from, so they cannot disagree. The
+//! files stand in `contracts/interfaces/`; a test compares them, and rewrites them with
+//! `QENEX_BLESS=1`.
 
 use std::fmt::Write as _;
 

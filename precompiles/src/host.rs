@@ -1,4 +1,5 @@
-//! What an engine sees of the chain: state, logs, gas, the block. And what a call is, before and after.
+//! What an engine sees of the chain: state, logs, gas, the block. And what a call is, before and
+//! after.
 
 use alloy_primitives::{Address, Bytes, LogData, U256};
 
@@ -110,7 +111,8 @@ pub enum HostError {
     /// The call's gas is used up: the frame halts and all its gas is gone.
     #[error("out of gas")]
     OutOfGas,
-    /// The node cannot read its own state, or found it damaged: it must stop, its peers would disagree.
+    /// The node cannot read its own state, or found it damaged: it must stop, its peers would
+    /// disagree.
     #[error("state unavailable: {0}")]
     Fatal(String),
 }

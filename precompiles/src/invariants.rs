@@ -1,8 +1,11 @@
 //! The invariants of the ledger after random histories, against a naive model.
 //!
-//! 1. Per currency, the sum of posted balances is the supply. 2. `held <= posted`. 3. A reference
-//! settles at most once. 9. The face shows posted less held, and the supply. 10. Running out of gas
-//! changes nothing. 12. Events say what the balances did (by [`crate::books`], after every step).
+//! - 1: per currency, the sum of posted balances is the supply.
+//! - 2: `held <= posted`.
+//! - 3: a reference settles at most once.
+//! - 9: the face shows posted less held, and the supply.
+//! - 10: running out of gas changes nothing.
+//! - 12: events say what the balances did (by [`crate::books`], after every step).
 
 use std::collections::BTreeMap;
 
@@ -217,8 +220,6 @@ fn transaction(step: &Step) -> Option<(Address, Address, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
-
     #[test]
     fn random_histories_agree_with_the_model(steps in prop::collection::vec(step(), 1..40)) {
         let mut world = World::new();

@@ -2,7 +2,8 @@
 //!
 //! A call comes in through [`call`] (`registry.rs`), which refuses what no engine accepts and hands
 //! the rest to an engine's folder (`accounts/`, `ledger/`, `face/`). Engines see the chain only
-//! through the [`Host`] trait: the executor implements it over its journal, [`MemoryHost`] in memory.
+//! through the [`Host`] trait: the executor implements it over its journal, [`MemoryHost`] in
+//! memory.
 //!
 //! Invariants by absence: no clock, no randomness, no floating point, no iteration over state, no
 //! call out of an engine. Everything a caller does wrong is a revert with an error of the catalogue
@@ -30,7 +31,7 @@ pub use books::{Books, BooksError, Line, books};
 pub use errors::{Decoded, EngineError, IQenexErrors, Refusal, decode, decode_error};
 pub use export::interfaces;
 pub use face::abi::ICurrencyToken;
-pub use genesis::{GenesisError, carry_out, genesis};
+pub use genesis::{GenesisError, genesis};
 pub use host::{Block, Call, Host, HostError, Outcome};
 pub use ledger::abi::ILedger;
 pub use memory::MemoryHost;

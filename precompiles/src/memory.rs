@@ -1,7 +1,7 @@
 //! A chain in memory: for the engines' tests and for making the genesis state.
 //!
-//! Prices state access as the EVM does at Osaka (cold and warm, EIP-2200, without refunds), so that a
-//! gas figure measured here is the one a block charges before refunds.
+//! Prices state access as the EVM does at Osaka (cold and warm, EIP-2200, without refunds), so that
+//! a gas figure measured here is the one a block charges before refunds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +62,8 @@ impl MemoryHost {
         self.gas_used = 0;
     }
 
-    /// Calls an engine and, unless it succeeds, undoes all it did: what the EVM does around a frame.
+    /// Calls an engine and, unless it succeeds, undoes all it did: what the EVM does around a
+    /// frame.
     ///
     /// # Errors
     ///

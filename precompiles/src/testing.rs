@@ -4,10 +4,9 @@ use alloy_primitives::{Address, B256, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolInterface};
 use qenex_types::{Currency, CurrencySpec, LedgerAccountSpec, LedgerSpec};
 
-use crate::{
-    Block, Call, HostError, IAccounts, ILedger, LEDGER, MemoryHost, Outcome, Refusal, carry_out,
-    ledger::records::{BALANCES, Balance, Reference},
-};
+use crate::genesis::carry_out;
+use crate::ledger::records::{BALANCES, Balance, Reference};
+use crate::{Block, Call, HostError, IAccounts, ILedger, LEDGER, MemoryHost, Outcome, Refusal};
 
 pub(crate) const ADMIN: Address = Address::repeat_byte(0xad);
 pub(crate) const REGISTRAR: Address = Address::repeat_byte(0x7e);

@@ -14,7 +14,8 @@ pub struct Amount(u128);
 /// Why a text is not an amount.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
-    /// Empty, signed, with an exponent, with separators, not a number, or no digit on one side of the point.
+    /// Empty, signed, with an exponent, with separators, not a number, or no digit on one side of
+    /// the point.
     #[error("not a plain decimal number such as 12.34")]
     Malformed,
     /// More fraction digits than the currency has. It is never rounded, not even trailing zeros.

@@ -1,4 +1,5 @@
-//! The one error catalogue: engines revert with these names, REST answers with them, documents list them.
+//! The one error catalogue: engines revert with these names, REST answers with them, documents list
+//! them.
 //!
 //! Numbers are public and append-only: 100s the call itself, 200s the engines' rules, 300s the
 //! ERC-20 faces (names of ERC-6093, which wallets know), 400s the bank facade.
@@ -31,7 +32,8 @@ macro_rules! catalogue {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
 
-            /// The parameters of the Solidity error, `type name` each. Empty for errors of the facade.
+            /// The parameters of the Solidity error, `type name` each. Empty for errors of the
+            /// facade.
             pub const fn parameters(self) -> &'static str {
                 match self { $(Self::$name => $parameters,)+ }
             }

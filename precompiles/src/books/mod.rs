@@ -1,8 +1,9 @@
-//! The books of a block: every change of the ledger's state must have its event, and the sums must close.
+//! The books of a block: every change of the ledger's state must have its event, and the sums must
+//! close.
 //!
-//! The executor runs [`books`] after every block, over the ledger's changed slots and the block's logs,
-//! and refuses a block that breaks it. It recomputes from the events which slots may have changed and
-//! by how much, so money that moves without an event is found too.
+//! The executor runs [`books`] after every block, over the ledger's changed slots and the block's
+//! logs, and refuses a block that breaks it. It recomputes from the events which slots may have
+//! changed and by how much, so money that moves without an event is found too.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,6 +8,8 @@ use crate::testing::{
 use crate::{Call, MemoryHost};
 use alloy_sol_types::SolCall;
 
+type Changes = BTreeMap<U256, (U256, U256)>;
+
 fn usd() -> Currency {
     "USD".parse().unwrap()
 }
@@ -81,7 +83,7 @@ fn tampering_is_found() {
     let bob = BALANCES.entry(&BOB).entry(&usd()).number();
     let supply = CURRENCIES.entry(&usd()).outstanding.number();
     let record = TRANSFERS.entry(&transfer_id(ALICE, reference(1))).parties.number();
-    let check = |edit: &dyn Fn(&mut BTreeMap<U256, (U256, U256)>)| {
+    let check = |edit: &dyn Fn(&mut Changes)| {
         let mut changes = honest.clone();
         edit(&mut changes);
         books(&changes, host.logs())

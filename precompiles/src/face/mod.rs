@@ -1,8 +1,9 @@
 //! The ERC-20 face of a currency: the ledger's balances as wallets and contracts know them.
 //!
-//! Owns no state: balances, allowances and supply are the ledger's. `balanceOf` is what may be spent
-//! (posted less held), `totalSupply` the supply. A payment of zero moves nothing and emits `Transfer`,
-//! as ERC-20 demands. A value of more than 128 bits is more than anybody has: insufficient balance.
+//! Owns no state: balances, allowances and supply are the ledger's. `balanceOf` is what may be
+//! spent (posted less held), `totalSupply` the supply. A payment of zero moves nothing and emits
+//! `Transfer`, as ERC-20 demands. A value of more than 128 bits is more than anybody has:
+//! insufficient balance.
 
 use alloy_primitives::{Address, B256, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};

@@ -57,7 +57,7 @@ pub fn genesis(
 /// # Errors
 ///
 /// As [`genesis`].
-pub fn carry_out(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), GenesisError> {
+pub(crate) fn carry_out(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), GenesisError> {
     accounts::ADMIN.store(host, &spec.admin).map_err(|e| refused("admin", e))?;
     for registrar in &spec.registrars {
         accounts::set_registrar(host, *registrar, true)

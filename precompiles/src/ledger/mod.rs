@@ -3,8 +3,8 @@
 //! Invariants: per currency, the sum of posted balances is the supply; `held <= posted`; a client
 //! reference settles at most once. `../invariants.rs` checks them after random histories.
 //!
-//! A transfer touches these storage slots: two profile heads, the currency's terms, two balances, two
-//! to four words of the transfer's record, and, only when a balance leaves or reaches zero, the
+//! A transfer touches these storage slots: two profile heads, the currency's terms, two balances,
+//! two to four words of the transfer's record, and, only when a balance leaves or reaches zero, the
 //! holdings of that account: 7 to 11 (a test counts them). An issue has one profile less and the
 //! supply more.
 

@@ -27,8 +27,8 @@ use crate::{EngineError, Host, HostError, IQenexErrors, face_address, gas};
 pub(crate) enum Authority {
     /// The caller owns the paying account.
     Owner(Address),
-    /// The caller has an ERC-20 allowance of the payer: a delegation. It counts only while the paying
-    /// account owns itself, else its owner's word would be bypassed.
+    /// The caller has an ERC-20 allowance of the payer: a delegation. It counts only while the
+    /// paying account owns itself, else its owner's word would be bypassed.
     Allowance(Address),
     /// The caller issues the currency.
     Issuer(Address),
@@ -265,7 +265,8 @@ fn credit(
 ) -> Result<Side, EngineError> {
     let slot = BALANCES.at(host, &posting.to)?.at(host, &currency)?;
     let before = slot.load(host)?;
-    // A balance is at most the supply, and the supply at most 128 bits: only damaged state fails here.
+    // A balance is at most the supply, and the supply at most 128 bits: only damaged state fails
+    // here.
     let posted = before.posted.checked_add(posting.amount).ok_or_else(|| {
         HostError::Fatal(format!("the balance of {} in {currency} exceeds the supply", posting.to))
     })?;
@@ -339,7 +340,8 @@ fn count_holding(host: &mut dyn Host, account: Address, change: i64) -> Result<(
     slot.store(host, &count)
 }
 
-/// `Settled` in the ledger's name, the ERC-20 events in the face's, so that wallets see every posting.
+/// `Settled` in the ledger's name, the ERC-20 events in the face's, so that wallets see every
+/// posting.
 fn emit(host: &mut dyn Host, posting: &Posting, plan: &Plan) -> Result<(), HostError> {
     let face = face_address(plan.currency);
     let from = plan.payer.as_ref().map_or(Address::ZERO, |payer| payer.account);

@@ -337,7 +337,8 @@ fn views_name_what_is_unknown() {
     assert_eq!(world.refused(BOB, LEDGER, &call), expected.into());
 }
 
-/// Gas before refunds, all slots cold, without the transaction's own 21,000 and call data; and slots: change these figures only on purpose.
+/// Gas before refunds, all slots cold, without the transaction's own 21,000 and call data; and
+/// slots: change these figures only on purpose.
 #[test]
 fn usual_calls_touch_few_slots() {
     let memo = B256::repeat_byte(1);

@@ -2,7 +2,7 @@
 //!
 //! A handle is an address and a slot number, with the type of what lies there: [`Slot`] one word,
 //! [`Map`] Solidity's `mapping` (slot of a value = keccak(key ‖ slot)). Packed records are declared
-//! with [`packed!`], first field lowest, as in a Solidity struct.
+//! with `packed!`, first field lowest, as in a Solidity struct.
 
 use std::marker::PhantomData;
 
