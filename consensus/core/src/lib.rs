@@ -28,7 +28,8 @@
 //!    could never go on.
 //! 4. [`Input::Work`] when executable transactions (or a heartbeat) wait, [`Input::NoWork`] when
 //!    none do any more. They are facts about this node's pool, seen from the last *final* block;
-//!    what to put on top of unfinalised blocks is decided at [`Output::Build`].
+//!    what to put on top of unfinalised blocks is decided at [`Output::Build`]. Gossip must repeat
+//!    itself: work that one validator alone knows of wakes no idle chain, as its TIMEOUT must not.
 
 mod codec;
 mod committee;

@@ -360,6 +360,7 @@ impl World {
         if let Some(block) = &stored.block {
             for transaction in Payload::decode(&block.payload).transactions {
                 disk.pool.remove(&transaction);
+                disk.done.insert(transaction);
             }
         }
         disk.chain.push(stored);

@@ -108,12 +108,20 @@ pub(crate) struct Disk {
     pub(crate) chain: Vec<Stored>,
     /// Transactions waiting. Kept over crashes, as gossip would bring them back.
     pub(crate) pool: BTreeSet<u64>,
+    /// Transactions in final blocks.
+    pub(crate) done: BTreeSet<u64>,
 }
 
 impl Disk {
     pub(crate) fn new() -> Self {
         let genesis = Stored { meta: GENESIS, view: View::ROOT, certificate: None, block: None };
-        Self { record: None, blocks: BTreeMap::new(), chain: vec![genesis], pool: BTreeSet::new() }
+        Self {
+            record: None,
+            blocks: BTreeMap::new(),
+            chain: vec![genesis],
+            pool: BTreeSet::new(),
+            done: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn height(&self) -> u64 {

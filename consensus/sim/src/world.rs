@@ -1,6 +1,6 @@
 //! The events of a simulation and the loop over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, Bytes};
 use qenex_consensus::{
@@ -79,7 +79,7 @@ pub(crate) struct Slot {
     pub(crate) timer: Option<u64>,
     pub(crate) sync: Option<Certificate>,
     /// Blocks found valid in this life, to check that parents come first.
-    pub(crate) executed: std::collections::BTreeSet<B256>,
+    pub(crate) executed: BTreeSet<B256>,
 }
 
 /// A whole simulation.
@@ -202,7 +202,7 @@ impl World {
                 self.start(slot)?;
             }
         }
-        Ok(())
+        self.gossip_again()
     }
 
     fn run_until(&mut self, end: u64, done: impl Fn(&Self) -> bool) -> Result<(), String> {
@@ -333,16 +333,24 @@ impl World {
         }
     }
 
+    /// Gossip reaches most: who misses it learns of it from a block.
     fn on_transaction(&mut self, id: u64) -> Result<(), String> {
         for slot in 0..self.slots.len() {
-            // Gossip reaches most: who misses it learns of it from a block.
-            if self.chaotic && self.rng.random_ratio(1, 5) {
-                continue;
+            let missed = self.chaotic && self.rng.random_ratio(1, 5);
+            if !missed && !self.slots[slot].disk.done.contains(&id) {
+                self.slots[slot].disk.pool.insert(id);
+                self.feed(slot, Input::Work)?;
             }
-            self.slots[slot].disk.pool.insert(id);
-            self.feed(slot, Input::Work)?;
         }
         Ok(())
+    }
+
+    /// Gossip repeats itself: what one honest validator knows, all get to know. Without this a
+    /// transaction known to one alone wakes nobody, as one TIMEOUT must not.
+    fn gossip_again(&mut self) -> Result<(), String> {
+        let known: BTreeSet<u64> =
+            self.honest().flat_map(|slot| slot.disk.pool.iter().copied()).collect();
+        known.into_iter().try_for_each(|id| self.on_transaction(id))
     }
 
     fn new_transaction(&mut self) -> u64 {
@@ -444,6 +452,6 @@ fn slot(index: ValidatorIndex, twin: Option<u8>) -> Slot {
         disk: Disk::new(),
         timer: None,
         sync: None,
-        executed: std::collections::BTreeSet::new(),
+        executed: BTreeSet::new(),
     }
 }

@@ -1,6 +1,8 @@
 //! Votes, timeouts and the certificates they add up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::B256;
 
 use super::{Core, HaltReason, VIEW_WINDOW};
 use crate::{
@@ -32,6 +34,15 @@ impl ViewVotes {
             VoteKind::Prepare => &self.prepares,
             VoteKind::Commit => &self.commits,
         }
+    }
+
+    /// Who voted for the same block, either way.
+    pub(super) fn signers_by_hash(&self) -> Vec<Vec<ValidatorIndex>> {
+        let mut by_hash: BTreeMap<B256, BTreeSet<ValidatorIndex>> = BTreeMap::new();
+        for vote in self.prepares.values().chain(self.commits.values()).flatten() {
+            by_hash.entry(vote.hash).or_default().insert(vote.signer);
+        }
+        by_hash.into_values().map(|signers| signers.into_iter().collect()).collect()
     }
 
     const fn of_mut(&mut self, kind: VoteKind) -> &mut BTreeMap<ValidatorIndex, Vec<Vote>> {

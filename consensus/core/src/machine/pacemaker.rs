@@ -72,7 +72,7 @@ impl Core {
 
     /// Sets, replaces or cancels the timer as the state demands.
     pub(super) fn adjust_timer(&mut self) {
-        let run = self.must_run() || !self.parked.is_empty();
+        let run = self.must_run() || !self.parked.is_empty() || !self.overtakers().is_empty();
         if !run {
             if self.timer_for.take().is_some() {
                 self.out.push(Output::CancelTimer);
@@ -143,6 +143,17 @@ impl Core {
         self.weight_of(speakers) >= self.config.committee.quorum()
     }
 
+    /// Validators, an honest one among them, who vote in this view or a later one for a block we
+    /// have no certificate of: they may be done with it, and nobody would tell us on an idle chain.
+    fn overtakers(&self) -> Vec<ValidatorIndex> {
+        let f1 = self.config.committee.f1();
+        let votes = self.votes.range(self.view..).map(|(_, votes)| votes);
+        votes
+            .flat_map(|votes| votes.signers_by_hash())
+            .find(|signers| self.weight_of(signers.iter().copied()) >= f1)
+            .unwrap_or_default()
+    }
+
     /// Sends again what others may have missed, byte by byte as it was.
     fn repeat(&mut self) {
         let record = self.gate.record();
@@ -174,6 +185,10 @@ impl Core {
         }
         for (from, tc) in &self.parked_tcs {
             queries.push((*from, CertificateQuery::Reference(tc.high())));
+        }
+        for peer in self.overtakers() {
+            queries.push((peer, CertificateQuery::Entry(self.view.next())));
+            queries.push((peer, CertificateQuery::Newest));
         }
         for (peer, query) in queries {
             self.query(peer, query);
