@@ -313,19 +313,28 @@ fn check(
 }
 
 fn assert_provable(state: &State, model: &Model) {
-    for ah in (0..KEYS).map(key) {
-        let proof = state.with_nodes(|state| walk(&AccountTrie(state), state.root(), &ah)).unwrap();
-        let account = model.account(&ah);
-        check(state.root(), ah, account.as_ref().map(leaf_value), &proof).unwrap();
+    let accounts: Vec<_> = (0..KEYS).map(key).map(|ah| (ah, model.account(&ah))).collect();
+    let slots = (0..6).flat_map(|a| (0..KEYS).map(move |s| (key(a), key(s))));
+    let slots: Vec<_> = slots.map(|(ah, sh)| (ah, sh, model.slot(&ah, &sh))).collect();
+    let roots: BTreeMap<B256, B256> = accounts
+        .iter()
+        .map(|(ah, account)| (*ah, account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root)))
+        .collect();
+    let (of_accounts, of_slots) = state
+        .with_nodes(|state| {
+            let account = |(ah, _): &(B256, _)| walk(&AccountTrie(state), state.root(), ah);
+            let slot = |(ah, sh, _): &(B256, B256, U256)| {
+                walk(&StorageTrie { state, ah: *ah }, roots[ah], sh)
+            };
+            let of_accounts = accounts.iter().map(account).collect::<Result<Vec<_>, _>>()?;
+            Ok((of_accounts, slots.iter().map(slot).collect::<Result<Vec<_>, _>>()?))
+        })
+        .unwrap();
+    for ((ah, account), proof) in accounts.iter().zip(of_accounts) {
+        check(state.root(), *ah, account.as_ref().map(leaf_value), &proof).unwrap();
     }
-    for ah in (0..6).map(key) {
-        let root = model.account(&ah).map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
-        for sh in (0..KEYS).map(key) {
-            let prove = |state: &State| walk(&StorageTrie { state, ah }, root, &sh);
-            let proof = state.with_nodes(prove).unwrap();
-            let value = model.slot(&ah, &sh);
-            check(root, sh, (!value.is_zero()).then(|| slot_value(value)), &proof).unwrap();
-        }
+    for ((ah, sh, value), proof) in slots.iter().zip(of_slots) {
+        check(roots[ah], *sh, (!value.is_zero()).then(|| slot_value(*value)), &proof).unwrap();
     }
 }
 
@@ -556,6 +565,7 @@ fn code_is_found_in_proposals_overlays_and_the_store() {
     assert_eq!(found(run.tree().state(&block).unwrap()), Some(code.clone()));
     run.open.push((block, changes, after));
     run.step(&Step::Commit);
+    drop(state); // A state keeps the store open.
     assert_eq!(found(run.tree().head()), Some(code.clone()));
     run.step(&Step::Flush);
     run.step(&Step::Reopen);
