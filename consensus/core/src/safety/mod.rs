@@ -337,12 +337,13 @@ impl Gate {
         high: &Certified,
         entry: Option<&TimeoutCertificate>,
     ) -> Option<Promise> {
-        if view <= self.record.timed.view || high.reference.view >= view {
+        let known = self.record.lock.reference.view.max(high.reference.view);
+        if view <= self.record.timed.view || known >= view {
             return None;
         }
         self.raise_lock(high);
         self.record.entry = entry.cloned();
-        // The lock is at least `high`, and below `view`: it is a certificate of an entered view.
+        // The lock is at least `high`, so no COMMIT is ever denied.
         let high = self.record.lock.reference;
         self.record.timed = OwnMessage { view, hash: high.hash, message: None };
         let prepare = self.record.prepared.message.clone().filter(|vote| vote.view == view);
@@ -377,3 +378,6 @@ impl Gate {
         Promise { record: self.record.clone(), unsigned, me: self.me }
     }
 }
+
+#[cfg(test)]
+mod tests;

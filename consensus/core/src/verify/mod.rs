@@ -396,3 +396,6 @@ fn check_proposed_block(propose: &Propose) -> Result<(), VerifyError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
