@@ -148,7 +148,7 @@ impl World {
                 self.schedule(at, Event::Build { slot, life, job });
             }
             Output::Validate { view, purpose, block } => {
-                self.validate(slot, view, purpose, &block)?
+                self.validate(slot, view, purpose, &block)?;
             }
             Output::FetchCertificate { query, from } => {
                 self.send(slot, Target::One(from), &Message::Query(query))?;

@@ -75,10 +75,10 @@ impl Oracle {
     fn remembers(&mut self, signer: ValidatorIndex, message: &Message) -> Result<(), String> {
         let commits = self.commits.entry(signer).or_default();
         match message {
-            Message::Vote(vote) if vote.kind == VoteKind::Commit => {
-                if !commits.contains(&vote.view) {
-                    commits.push(vote.view);
-                }
+            Message::Vote(vote)
+                if vote.kind == VoteKind::Commit && !commits.contains(&vote.view) =>
+            {
+                commits.push(vote.view);
             }
             Message::Timeout(timeout) => {
                 let denied = commits

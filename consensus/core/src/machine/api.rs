@@ -73,6 +73,7 @@ pub struct Built {
 
 /// What the outside tells the machine.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and the large one only once")]
 pub enum Input {
     /// What the disk remembers. The first input, and only once.
     Start(Recovered),
@@ -163,6 +164,7 @@ pub enum HaltReason {
 
 /// What the machine asks of the outside. Carried out in order; a failed one stops the node.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "lists are a few entries long and short-lived")]
 pub enum Output {
     /// Sign, write, sync, broadcast, feed back. At most one in a list. See [`Promise::seal`].
     Promise(Promise),
