@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use alloy_primitives::{B256, Bytes};
 use qenex_consensus::{
-    Block, Built, Certificate, ConsensusHeader, Core, DurableRecord, FinalPoint, Input, Message,
-    Output, OwnMessage, Promise, Purpose, Recovered, Ref, Target, ValidatorIndex, View,
+    Block, BlockMeta, Built, Certificate, ConsensusHeader, Core, DurableRecord, FinalPoint, Input,
+    Message, Output, OwnMessage, Promise, Purpose, Recovered, Ref, Target, ValidatorIndex, View,
 };
 use rand::Rng;
 
@@ -32,6 +32,7 @@ impl World {
         this.life += 1;
         this.timer = None;
         this.sync = None;
+        this.busy_until = 0;
         this.executed.clear();
         let outputs = core.step(self.tick(), Input::Start(recovered));
         self.slots[slot].core = Some(core);
@@ -163,9 +164,10 @@ impl World {
                 }
             }
             Output::Finalise { chain, certificate } => {
-                let reply = self.finalise(slot, &chain, certificate)?;
-                replies.push(reply);
-                replies.push(self.work_of(slot));
+                // The store commits in order, but beside consensus: a crash may come in between.
+                let at = self.slots[slot].busy_until.max(self.now) + self.rng.random_range(0..15);
+                self.slots[slot].busy_until = at;
+                self.schedule(at, Event::Commit { slot, life, chain, certificate });
             }
             Output::SyncTo { certificate } => {
                 self.slots[slot].sync = Some(certificate);
@@ -322,31 +324,42 @@ impl World {
         self.feed(slot, Input::Built { view, result })
     }
 
-    fn finalise(
+    /// Commits final blocks, except those that a sync was faster with.
+    pub(crate) fn commit(
         &mut self,
         slot: usize,
-        chain: &[qenex_consensus::BlockMeta],
+        chain: &[BlockMeta],
         certificate: Certificate,
-    ) -> Result<Input, String> {
+    ) -> Result<(), String> {
         let Ref { view, hash, .. } = certificate.reference;
         for meta in chain {
             if !self.slots[slot].executed.contains(&meta.hash) {
                 return Err(format!("{meta:?} is to be final before it was executed"));
             }
-            let block = self.slots[slot].core.as_ref().and_then(|core| core.block(&meta.hash));
-            let block =
-                block.cloned().or_else(|| self.slots[slot].disk.blocks.get(&meta.hash).cloned());
+            let disk = &self.slots[slot].disk;
+            if meta.height <= disk.height() {
+                let known = usize::try_from(meta.height).ok().and_then(|at| disk.chain.get(at));
+                if known.is_none_or(|known| known.meta != *meta) {
+                    return Err(format!("{meta:?} is to be final at a height already final"));
+                }
+                continue;
+            }
             let own = meta.hash == hash;
             let stored = Stored {
                 meta: *meta,
                 view: if own { view } else { View::ROOT },
                 certificate: own.then(|| certificate.clone()),
-                block,
+                block: disk.blocks.get(&meta.hash).cloned(),
             };
             self.append(slot, stored)?;
         }
-        let height = self.slots[slot].disk.height();
-        Ok(Input::Finalised { height, view, hash })
+        let tip = self.slots[slot].disk.chain.last().map(|tip| tip.meta.hash);
+        if tip == Some(hash) {
+            let height = self.slots[slot].disk.height();
+            self.feed(slot, Input::Finalised { height, view, hash })?;
+        }
+        let work = self.work_of(slot);
+        self.feed(slot, work)
     }
 
     /// Adds one final block to a store.

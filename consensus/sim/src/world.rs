@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, Bytes};
 use qenex_consensus::{
-    Block, Certificate, Committee, Config, ConsensusHeader, Core, Input, Message, Tick,
+    Block, BlockMeta, Certificate, Committee, Config, ConsensusHeader, Core, Input, Message, Tick,
     ValidatorIndex, Verified, VerifyContext, View,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -45,6 +45,7 @@ pub(crate) enum Event {
     Timer { slot: usize, id: u64 },
     Checked { slot: usize, life: u32, view: View, hash: B256, valid: bool },
     Build { slot: usize, life: u32, job: Box<BuildJob> },
+    Commit { slot: usize, life: u32, chain: Vec<BlockMeta>, certificate: Certificate },
     FetchRequest { slot: usize, life: u32, peer: ValidatorIndex, hash: B256 },
     FetchReply { slot: usize, life: u32, block: Box<Block> },
     Sync { slot: usize, life: u32 },
@@ -78,6 +79,8 @@ pub(crate) struct Slot {
     pub(crate) disk: Disk,
     pub(crate) timer: Option<u64>,
     pub(crate) sync: Option<Certificate>,
+    /// When the store will have done all it was told to.
+    pub(crate) busy_until: u64,
     /// Blocks found valid in this life, to check that parents come first.
     pub(crate) executed: BTreeSet<B256>,
 }
@@ -247,6 +250,12 @@ impl World {
                 self.feed(slot, Input::BlockChecked { view, hash, valid })
             }
             Event::Build { slot, life, job } => self.build(slot, life, *job),
+            Event::Commit { slot, life, chain, certificate } => {
+                if self.slots[slot].life != life {
+                    return Ok(());
+                }
+                self.commit(slot, &chain, certificate)
+            }
             Event::FetchRequest { slot, life, peer, hash } => {
                 self.serve_block(slot, life, peer, hash);
                 Ok(())
@@ -452,6 +461,7 @@ fn slot(index: ValidatorIndex, twin: Option<u8>) -> Slot {
         disk: Disk::new(),
         timer: None,
         sync: None,
+        busy_until: 0,
         executed: BTreeSet::new(),
     }
 }
