@@ -130,6 +130,11 @@ pub(crate) fn nibbles_of(mask: u16) -> impl Iterator<Item = u8> {
     (0..16_u8).filter(move |index| mask & (1 << index) != 0)
 }
 
+/// How many children a mask stands for.
+pub(crate) fn count(mask: u16) -> usize {
+    usize::try_from(mask.count_ones()).unwrap_or_default() // At most 16.
+}
+
 /// Writes the RLP of an extension over `out`.
 pub(crate) fn encode_extension(path: &Nibbles, child: &RlpNode, out: &mut Vec<u8>) {
     let mut compact = [0_u8; 33];
@@ -242,7 +247,7 @@ fn decode_branch(path: &Nibbles, row: &[u8], length: RowError) -> Result<Node, R
     }
     let known = (depth + 1) / 2;
     let mut prefix = path.join(&extension);
-    let mut children = Vec::with_capacity(16);
+    let mut children = Vec::with_capacity(count(mask));
     for index in nibbles_of(mask) {
         let size = usize::from(take(1)?[0]);
         let reference = take(size)?;

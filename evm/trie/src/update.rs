@@ -37,6 +37,14 @@ pub(crate) struct Change<'a> {
 /// Rows written and removed, in order: of two for one path the later counts.
 pub(crate) type Delta = Vec<(Nibbles, Option<Arc<Row>>)>;
 
+/// What one thread works with.
+#[derive(Default)]
+struct Work {
+    delta: Delta,
+    /// Where nodes are encoded, one after the other.
+    buffer: Vec<u8>,
+}
+
 /// Where a subtree hangs before the changes.
 #[derive(Clone, Debug)]
 enum Slot {
@@ -79,9 +87,9 @@ pub(crate) fn update<S: Source>(
     root: B256,
     changes: &[Change<'_>],
 ) -> Result<(B256, Delta), StateError> {
-    let mut delta = Delta::new();
+    let mut work = Work::default();
     if changes.is_empty() {
-        return Ok((root, delta));
+        return Ok((root, work.delta));
     }
     let top = Nibbles::new();
     let slot = if root == EMPTY_ROOT_HASH {
@@ -92,8 +100,8 @@ pub(crate) fn update<S: Source>(
             Row::Branch(_) => Slot::Stored(RlpNode::word_rlp(&root)),
         }
     };
-    let sub = visit(source, &top, slot, changes, &mut delta)?;
-    let mut buffer = Vec::with_capacity(544);
+    let sub = visit(source, &top, slot, changes, &mut work)?;
+    let Work { mut delta, mut buffer } = work;
     let root = match sub {
         Sub::Empty => {
             delta.push((top, None));
@@ -126,7 +134,7 @@ fn visit<'a, S: Source>(
     path: &Nibbles,
     slot: Slot,
     changes: &[Change<'a>],
-    delta: &mut Delta,
+    work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
     if changes.is_empty() {
         return Ok(match slot {
@@ -138,16 +146,16 @@ fn visit<'a, S: Source>(
         });
     }
     match slot {
-        Slot::Empty => visit_empty(source, path, changes, delta),
-        Slot::Leaf(key, _) => visit_leaf(source, path, key, changes, delta),
-        Slot::Cut(node) => visit_node(source, path, &node, changes, delta),
+        Slot::Empty => visit_empty(source, path, changes, work),
+        Slot::Leaf(key, _) => visit_leaf(source, path, key, changes, work),
+        Slot::Cut(node) => visit_node(source, path, &node, changes, work),
         Slot::Stored(_) => {
             let row = load(source, path)?;
             let Row::Branch(node) = &*row else {
                 return Err(StateError::Inconsistent("a lone leaf inside a trie"));
             };
-            delta.push((*path, None)); // Whoever places a node here writes it again.
-            visit_node(source, path, node, changes, delta)
+            work.delta.push((*path, None)); // Whoever places a node here writes it again.
+            visit_node(source, path, node, changes, work)
         }
     }
 }
@@ -156,7 +164,7 @@ fn visit_empty<'a, S: Source>(
     source: &S,
     path: &Nibbles,
     changes: &[Change<'a>],
-    delta: &mut Delta,
+    work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
     let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
         return Ok(Sub::Empty);
@@ -167,7 +175,7 @@ fn visit_empty<'a, S: Source>(
     }
     let depth = common_nibbles(&first.key, &last.key);
     let extension = path_of(&first.key, path.len(), depth);
-    let sub = branch(source, &path.join(&extension), empty_slots(), changes, delta)?;
+    let sub = branch(source, &path.join(&extension), &mut empty_slots(), changes, work)?;
     Ok(sub.under(&extension))
 }
 
@@ -176,15 +184,15 @@ fn visit_leaf<'a, S: Source>(
     path: &Nibbles,
     key: B256,
     changes: &[Change<'a>],
-    delta: &mut Delta,
+    work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
     if let Ok(index) = changes.binary_search_by(|change| change.key.cmp(&key)) {
         if changes[index].value.is_some() {
-            return visit_empty(source, path, changes, delta); // As good as new.
+            return visit_empty(source, path, changes, work); // As good as new.
         }
         let mut others = changes.to_vec();
         others.remove(index);
-        return visit_empty(source, path, &others, delta);
+        return visit_empty(source, path, &others, work);
     }
     // Others come to where the leaf was alone: a branch where the first of them leaves its path.
     let depth = changes.iter().map(|change| common_nibbles(&change.key, &key)).min();
@@ -192,7 +200,7 @@ fn visit_leaf<'a, S: Source>(
     let extension = path_of(&key, path.len(), depth);
     let mut slots = empty_slots();
     slots[usize::from(nibble(&key, depth))] = Slot::Leaf(key, None);
-    let sub = branch(source, &path.join(&extension), slots, changes, delta)?;
+    let sub = branch(source, &path.join(&extension), &mut slots, changes, work)?;
     Ok(sub.under(&extension))
 }
 
@@ -201,7 +209,7 @@ fn visit_node<'a, S: Source>(
     path: &Nibbles,
     node: &Node,
     changes: &[Change<'a>],
-    delta: &mut Delta,
+    work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
     let extension = &node.extension;
     let shared = |key: &B256| {
@@ -220,7 +228,7 @@ fn visit_node<'a, S: Source>(
                 None => Slot::Stored(child.rlp.clone()),
             };
         }
-        let sub = branch(source, &path.join(extension), slots, changes, delta)?;
+        let sub = branch(source, &path.join(extension), &mut slots, changes, work)?;
         return Ok(sub.under(extension));
     }
     let head = extension.slice(..depth);
@@ -231,7 +239,7 @@ fn visit_node<'a, S: Source>(
     };
     let mut slots = empty_slots();
     slots[usize::from(extension.get_unchecked(depth))] = Slot::Cut(Box::new(lower));
-    Ok(branch(source, &path.join(&head), slots, changes, delta)?.under(&head))
+    Ok(branch(source, &path.join(&head), &mut slots, changes, work)?.under(&head))
 }
 
 fn empty_slots() -> [Slot; 16] {
@@ -242,61 +250,69 @@ fn empty_slots() -> [Slot; 16] {
 fn branch<'a, S: Source>(
     source: &S,
     path: &Nibbles,
-    slots: [Slot; 16],
+    slots: &mut [Slot; 16],
     changes: &[Change<'a>],
-    delta: &mut Delta,
+    work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
     let depth = path.len();
     let mut rest = changes;
-    let jobs = (0..16_u8).zip(slots).map(|(index, slot)| {
-        let count = rest.partition_point(|change| nibble(&change.key, depth) == index);
+    let mut subs = [const { Sub::Empty }; 16];
+    let jobs = (0..16_u8).zip(slots).zip(&mut subs).filter_map(|((index, slot), sub)| {
+        let count = match rest.first() {
+            Some(first) if nibble(&first.key, depth) == index => {
+                rest.partition_point(|change| nibble(&change.key, depth) == index)
+            }
+            _ => 0,
+        };
         let (own, tail) = rest.split_at(count);
         rest = tail;
-        (index, slot, own)
+        match (std::mem::replace(slot, Slot::Empty), own) {
+            (Slot::Empty, []) => None,
+            (slot, own) => Some((index, slot, own, sub)),
+        }
     });
-    let mut subs: Vec<(u8, Sub<'a>)> = Vec::with_capacity(16);
     if changes.len() >= PARALLEL {
         let jobs: Vec<_> = jobs.collect();
-        let done: Vec<_> = jobs
+        let parts: Vec<Delta> = jobs
             .into_par_iter()
             .with_max_len(1)
-            .map(|(index, slot, own)| {
-                let mut delta = Delta::new();
-                let sub = visit(source, &join(path, index), slot, own, &mut delta)?;
-                Ok::<_, StateError>((index, sub, delta))
+            .map(|(index, slot, own, sub)| {
+                let mut work = Work::default();
+                *sub = visit(source, &join(path, index), slot, own, &mut work)?;
+                Ok::<_, StateError>(work.delta)
             })
             .collect::<Result<_, _>>()?;
-        for (index, sub, part) in done {
-            delta.extend(part);
-            if !matches!(sub, Sub::Empty) {
-                subs.push((index, sub));
-            }
-        }
+        work.delta.extend(parts.into_iter().flatten());
     } else {
-        for (index, slot, own) in jobs {
-            let sub = match slot {
-                Slot::Empty if own.is_empty() => continue,
-                slot => visit(source, &join(path, index), slot, own, delta)?,
-            };
-            if !matches!(sub, Sub::Empty) {
-                subs.push((index, sub));
-            }
+        for (index, slot, own, sub) in jobs {
+            *sub = visit(source, &join(path, index), slot, own, work)?;
         }
     }
-    if !rest.is_empty() {
-        return Err(StateError::Inconsistent("deleting an absent key"));
+    settle(source, path, subs, work)
+}
+
+/// Makes a branch at `path` of what became of its children.
+fn settle<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    mut subs: [Sub<'a>; 16],
+    work: &mut Work,
+) -> Result<Sub<'a>, StateError> {
+    let there = |(index, sub): (u8, &Sub<'_>)| match sub {
+        Sub::Empty => 0,
+        _ => 1_u16 << index,
+    };
+    let mask = (0..16_u8).zip(&subs).map(there).fold(0, |mask, bit| mask | bit);
+    if mask.count_ones() < 2 {
+        let Some(index) = node::nibbles_of(mask).next() else { return Ok(Sub::Empty) };
+        let last = std::mem::replace(&mut subs[usize::from(index)], Sub::Empty);
+        return dissolve(source, path, index, last, work);
     }
-    if subs.len() < 2 {
-        return subs
-            .pop()
-            .map_or(Ok(Sub::Empty), |(index, sub)| dissolve(source, path, index, sub, delta));
-    }
-    let mut mask = 0;
-    let mut children = Vec::with_capacity(subs.len());
-    let mut buffer = Vec::with_capacity(544);
-    for (index, sub) in subs {
-        mask |= 1_u16 << index;
-        children.push(place(source, &join(path, index), sub, delta, &mut buffer)?);
+    let mut children = Vec::with_capacity(node::count(mask));
+    for (index, sub) in (0..16_u8).zip(subs) {
+        if !matches!(sub, Sub::Empty) {
+            children.push(place(source, &join(path, index), sub, work)?);
+        }
     }
     Ok(Sub::Branch(Node { extension: Nibbles::new(), mask, children: children.into() }))
 }
@@ -307,7 +323,7 @@ fn dissolve<'a, S: Source>(
     path: &Nibbles,
     index: u8,
     child: Sub<'a>,
-    delta: &mut Delta,
+    work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
     let step = Nibbles::from_nibbles([index]);
     match child {
@@ -317,7 +333,7 @@ fn dissolve<'a, S: Source>(
             let Row::Branch(node) = (*load(source, &path)?).clone() else {
                 return Err(StateError::Inconsistent("a lone leaf inside a trie"));
             };
-            delta.push((path, None));
+            work.delta.push((path, None));
             Ok(Sub::Branch(node).under(&step))
         }
         sub => Ok(sub.under(&step)),
@@ -329,8 +345,7 @@ fn place<S: Source>(
     source: &S,
     path: &Nibbles,
     sub: Sub<'_>,
-    delta: &mut Delta,
-    buffer: &mut Vec<u8>,
+    work: &mut Work,
 ) -> Result<Child, StateError> {
     match sub {
         Sub::Empty => Err(StateError::Inconsistent("an empty child placed")),
@@ -338,16 +353,19 @@ fn place<S: Source>(
         Sub::Leaf(key, value) => {
             match value {
                 LeafValue::Kept(rlp) => return Ok(Child { rlp, leaf: Some(key) }),
-                LeafValue::New(value) => node::encode_leaf(&key, path.len(), value, buffer),
+                LeafValue::New(value) => {
+                    node::encode_leaf(&key, path.len(), value, &mut work.buffer)
+                }
                 LeafValue::Moved => {
-                    node::encode_leaf(&key, path.len(), &source.value(&key)?, buffer);
+                    let value = source.value(&key)?;
+                    node::encode_leaf(&key, path.len(), &value, &mut work.buffer);
                 }
             }
-            Ok(Child { rlp: RlpNode::from_rlp(buffer), leaf: Some(key) })
+            Ok(Child { rlp: RlpNode::from_rlp(&work.buffer), leaf: Some(key) })
         }
         Sub::Branch(node) => {
-            let rlp = node.reference(buffer);
-            delta.push((*path, Some(Arc::new(Row::Branch(node)))));
+            let rlp = node.reference(&mut work.buffer);
+            work.delta.push((*path, Some(Arc::new(Row::Branch(node)))));
             Ok(Child { rlp, leaf: None })
         }
     }
