@@ -6,6 +6,10 @@ use std::time::Duration;
 /// may have 400 KiB.
 pub const MAX_VOTE_FRAME: usize = 512 * 1024;
 /// The longest frame on the block stream, in bytes: a block of 4 MiB with its certificates, twice.
+///
+/// QUIC sends the streams of a connection in turns, but buffers at most 10 MB that are not yet
+/// acknowledged over all of them (libp2p fixes this): a vote overtakes a block of 4 MiB, and waits
+/// behind what is buffered of longer ones.
 pub const MAX_BLOCK_FRAME: usize = 10 * 1024 * 1024;
 /// The longest question or answer, in bytes.
 pub const MAX_SYNC_MESSAGE: usize = 10 * 1024 * 1024;

@@ -1,5 +1,7 @@
 //! Validators on 127.0.0.1, over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -26,16 +28,19 @@ struct Node {
 
 impl Node {
     /// The first event the filter takes; others are dropped.
-    async fn expect<T>(&mut self, mut filter: impl FnMut(NetEvent) -> Option<T>) -> T {
-        let found = async {
-            loop {
-                let event = self.events.recv().await.expect("the network runs");
-                if let Some(found) = filter(event) {
-                    return found;
-                }
+    async fn expect<T>(&mut self, filter: impl FnMut(NetEvent) -> Option<T>) -> T {
+        let found = timeout(PATIENCE, self.find(filter)).await.expect("the event comes");
+        found.expect("the network runs")
+    }
+
+    /// As [`Self::expect`], without patience; `None` when the network ends.
+    async fn find<T>(&mut self, mut filter: impl FnMut(NetEvent) -> Option<T>) -> Option<T> {
+        loop {
+            let event = self.events.recv().await?;
+            if let Some(found) = filter(event) {
+                return Some(found);
             }
-        };
-        timeout(PATIENCE, found).await.expect("the event comes")
+        }
     }
 
     async fn message(&mut self) -> (u16, Class, Bytes) {
@@ -134,21 +139,25 @@ async fn a_broadcast_vote_reaches_all_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_block_arrives_and_does_not_hold_up_a_vote() {
     let (mut nodes, _) = mesh(2).await;
-    let block = bytes(1, limits::MAX_BLOCK_FRAME);
-    nodes[0].handle.send(1, Class::Block, block.clone()).unwrap();
-    nodes[0].handle.send(1, Class::Block, bytes(2, 5 << 20)).unwrap();
-    nodes[0].handle.send(1, Class::Vote, bytes(3, 3_500)).unwrap();
-    nodes[0].handle.send(1, Class::Vote, bytes(4, limits::MAX_VOTE_FRAME)).unwrap();
-
-    let mut got = Vec::new();
-    for _ in 0..4 {
-        let (_, class, bytes) = nodes[1].message().await;
-        got.push((class, bytes));
+    let (block, vote) = (bytes(1, 5 << 20), bytes(2, 3_500));
+    let mut vote_first = 0;
+    for _ in 0..5 {
+        nodes[0].handle.send(1, Class::Block, block.clone()).unwrap();
+        nodes[0].handle.send(1, Class::Vote, vote.clone()).unwrap();
+        let (first, second) = (nodes[1].message().await, nodes[1].message().await);
+        vote_first += u32::from(first.1 == Class::Vote);
+        assert!([&first, &second].iter().any(|got| got.2 == block));
+        assert!([&first, &second].iter().any(|got| got.2 == vote));
     }
-    assert_eq!(got[0], (Class::Vote, bytes(3, 3_500)));
-    assert!(got.contains(&(Class::Block, block)));
-    assert!(got.contains(&(Class::Block, bytes(2, 5 << 20))));
-    assert!(got.contains(&(Class::Vote, bytes(4, limits::MAX_VOTE_FRAME))));
+    // A busy machine may not run the vote's task in time, but not five times over.
+    assert!(vote_first > 0);
+
+    for (class, max) in
+        [(Class::Block, limits::MAX_BLOCK_FRAME), (Class::Vote, limits::MAX_VOTE_FRAME)]
+    {
+        nodes[0].handle.send(1, class, bytes(3, max)).unwrap();
+        assert_eq!(nodes[1].message().await, (0, class, bytes(3, max)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,13 +166,11 @@ async fn questions_are_answered_refused_or_run_out() {
     let mut answerer = nodes.pop().unwrap();
     let asker = nodes[0].handle.clone();
     tokio::spawn(async move {
-        loop {
-            let (from, question, reply) = answerer
-                .expect(|event| match event {
-                    NetEvent::Request { from, bytes, reply } => Some((from, bytes, reply)),
-                    _ => None,
-                })
-                .await;
+        let question = |event| match event {
+            NetEvent::Request { from, bytes, reply } => Some((from, bytes, reply)),
+            _ => None,
+        };
+        while let Some((from, question, reply)) = answerer.find(question).await {
             assert_eq!(from, 0);
             match question[0] {
                 b'n' => drop(reply),
