@@ -1,1 +1,34 @@
-fn main() {}
+//! The `qenex` binary: one program to run a validator, a local network, and to measure them.
+//!
+//! `cli/` is the command line, `run.rs` wires a node, `consensus/` drives the BFT machine.
+
+mod accounts;
+mod cli;
+mod clock;
+mod config;
+mod consensus;
+mod gossip;
+mod info;
+mod keys;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Exit status for a configuration, key or data folder that a restart cannot mend (`EX_CONFIG`).
+const EX_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("qenex: {error:#}");
+            if error.downcast_ref::<run::Unusable>().is_some() {
+                ExitCode::from(EX_CONFIG)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

@@ -1,3 +1,6 @@
 //! Local networks of real processes, and the load generator.
 
 pub mod load;
+pub mod network;
+
+pub use network::Network;

@@ -1,1 +1,29 @@
 //! Block building and execution with revm, and the chain of blocks they make.
+//!
+//! Given a parent and transactions, makes the child block (`builder.rs`) or checks one that a peer
+//! made (`chain.rs`); answers `eth_call`-like questions (`simulate.rs`). Never talks to peers or
+//! clients and never decides what is final: `node/src/driver.rs` does. State comes from
+//! `qenex-trie`, blocks go to `qenex-store`; this is the only crate that names revm.
+
+mod block;
+mod builder;
+mod chain;
+mod codec;
+mod database;
+mod engines;
+mod error;
+mod evm;
+mod rules;
+mod simulate;
+
+pub use block::{ExecutedBlock, SealedBlock};
+pub use builder::{BuildLimits, Built, Candidates};
+pub use chain::{BlockAttributes, Chain, SenderLookup};
+pub use codec::{decode_block, encode_block};
+pub use error::{ExecError, InvalidBlock};
+pub use rules::{
+    MAX_BLOCK_BYTES, MAX_TRANSACTION_GAS, genesis_header, next_base_fee, system_contracts,
+};
+pub use simulate::{
+    AccountOverride, BlockOverride, CallOutcome, CallRequest, CallStatus, Overrides, SimulateError,
+};

@@ -1,0 +1,222 @@
+//! A block under execution: transactions in, receipts and roots out.
+//!
+//! The builder and the validator of blocks share [`Execution`], so a block that one node builds is
+//! the block that every node checks.
+
+use std::sync::Arc;
+
+use alloy_consensus::{
+    EthereumReceipt, Header, Transaction as _, TxReceipt, TxType,
+    proofs::{calculate_receipt_root, ordered_trie_root_with_encoder},
+};
+use alloy_eips::{eip2718::Encodable2718, eip2935, eip4788};
+use alloy_primitives::{Address, B256, Bloom, Bytes, logs_bloom};
+use qenex_trie::{PendingLayer, State};
+use qenex_types::{ChainSpec, PooledTransaction};
+use revm::{
+    DatabaseCommit, ExecuteEvm, SystemCallEvm,
+    context_interface::result::{EVMError, ExecutionResult},
+};
+
+use crate::{
+    chain::Ancestors,
+    database::BlockState,
+    error::ExecError,
+    evm::{Evm, Mode, block_env, evm, tx_env},
+};
+
+/// A block with what its execution gave: what clients see of a final block.
+#[derive(Clone, Debug)]
+pub struct SealedBlock {
+    /// The Ethereum header.
+    pub header: Header,
+    /// keccak256 of the header's RLP.
+    pub hash: B256,
+    /// The transactions with their senders.
+    pub transactions: Vec<PooledTransaction>,
+    /// One receipt per transaction.
+    pub receipts: Vec<EthereumReceipt>,
+    /// Length of the block's RLP in bytes.
+    pub size: usize,
+}
+
+/// A block executed on top of its parent's state, not yet final.
+#[derive(Clone, Debug)]
+pub struct ExecutedBlock {
+    /// The block.
+    pub block: Arc<SealedBlock>,
+    /// Its RLP, as it travels.
+    pub encoded: Bytes,
+}
+
+/// What a transaction did to a block under execution.
+pub(crate) enum Executed {
+    /// It is in the block.
+    Included,
+    /// It cannot stand here; the block is as before.
+    Refused(String),
+}
+
+/// A block under execution.
+pub(crate) struct Execution {
+    evm: Evm,
+    parent: State,
+    gas_limit: u64,
+    gas_used: u64,
+    pub(crate) transactions: Vec<PooledTransaction>,
+    receipts: Vec<EthereumReceipt>,
+}
+
+/// Roots and figures of an executed block, for its header.
+pub(crate) struct Sealing {
+    pub(crate) state: PendingLayer,
+    pub(crate) transactions_root: B256,
+    pub(crate) receipts_root: B256,
+    pub(crate) logs_bloom: Bloom,
+    pub(crate) gas_used: u64,
+    pub(crate) transactions: Vec<PooledTransaction>,
+    pub(crate) receipts: Vec<EthereumReceipt>,
+}
+
+impl Execution {
+    /// Starts a block: runs the system calls of EIP-2935 and EIP-4788.
+    ///
+    /// `header` needs its parent hash, number, time, beneficiary, randomness, gas limit, base fee and
+    /// consensus hash (`parentBeaconBlockRoot`); the rest is what execution finds.
+    pub(crate) fn start(
+        spec: &ChainSpec,
+        header: &Header,
+        parent: State,
+        ancestors: Ancestors,
+    ) -> Result<Self, ExecError> {
+        let state = BlockState::new(parent.clone(), ancestors);
+        let mut evm = evm(spec, block_env(header), state, Mode::Consensus, ());
+        let beacon_root = header.parent_beacon_block_root.unwrap_or_default();
+        for (contract, argument) in [
+            (eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash),
+            (eip4788::BEACON_ROOTS_ADDRESS, beacon_root),
+        ] {
+            let mut outcome =
+                evm.system_call(contract, argument.into()).map_err(ExecError::state)?;
+            // The call's own bookkeeping must not touch the caller or the fee recipient.
+            outcome.state.retain(|address, _| *address == contract);
+            evm.ctx.journaled_state.database.commit(outcome.state);
+        }
+        Ok(Self {
+            evm,
+            parent,
+            gas_limit: header.gas_limit,
+            gas_used: 0,
+            transactions: Vec::new(),
+            receipts: Vec::new(),
+        })
+    }
+
+    /// Gas that transactions may still ask for.
+    pub(crate) const fn gas_left(&self) -> u64 {
+        self.gas_limit.saturating_sub(self.gas_used)
+    }
+
+    /// Executes one transaction.
+    ///
+    /// # Errors
+    ///
+    /// Only if the state cannot be read; a transaction that may not stand here is `Refused`.
+    pub(crate) fn execute(&mut self, transaction: &PooledTransaction) -> Result<Executed, ExecError> {
+        let tx = transaction.inner();
+        if tx.is_eip4844() {
+            return Ok(Executed::Refused("blob transactions are not accepted".into()));
+        }
+        if tx.gas_limit() > self.gas_left() {
+            return Ok(Executed::Refused(format!(
+                "exceeds block gas limit: {} asked for, {} left",
+                tx.gas_limit(),
+                self.gas_left()
+            )));
+        }
+        let outcome = match self.evm.transact(tx_env(transaction)) {
+            Ok(outcome) => outcome,
+            Err(EVMError::Transaction(reason)) => return Ok(Executed::Refused(reason.to_string())),
+            Err(EVMError::Header(reason)) => return Ok(Executed::Refused(reason.to_string())),
+            Err(error) => return Err(ExecError::state(error)),
+        };
+        self.evm.ctx.journaled_state.database.commit(outcome.state);
+        self.gas_used = self.gas_used.saturating_add(outcome.result.tx_gas_used());
+        let success = outcome.result.is_success();
+        let logs = match outcome.result {
+            ExecutionResult::Success { logs, .. } => logs,
+            ExecutionResult::Revert { .. } | ExecutionResult::Halt { .. } => Vec::new(),
+        };
+        self.receipts.push(EthereumReceipt {
+            tx_type: tx.tx_type(),
+            success,
+            cumulative_gas_used: self.gas_used,
+            logs,
+        });
+        self.transactions.push(transaction.clone());
+        Ok(Executed::Included)
+    }
+
+    /// Computes the roots. Those of transactions and receipts on another thread than the state's.
+    pub(crate) fn seal(self) -> Result<Sealing, ExecError> {
+        let Self { evm, parent, gas_used, transactions, receipts, .. } = self;
+        let changes = evm.ctx.journaled_state.database.into_changes();
+        let (state, (transactions_root, receipts_root, logs_bloom)) = rayon::join(
+            || parent.apply(&changes),
+            || {
+                let transactions_root =
+                    ordered_trie_root_with_encoder(&transactions, |tx, out| {
+                        tx.inner().encode_2718(out);
+                    });
+                let with_bloom: Vec<_> =
+                    receipts.iter().map(TxReceipt::with_bloom_ref).collect();
+                let bloom = with_bloom
+                    .iter()
+                    .fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
+                (transactions_root, calculate_receipt_root(&with_bloom), bloom)
+            },
+        );
+        Ok(Sealing {
+            state: state.map_err(ExecError::state)?,
+            transactions_root,
+            receipts_root,
+            logs_bloom,
+            gas_used,
+            transactions,
+            receipts,
+        })
+    }
+}
+
+impl SealedBlock {
+    /// Gas used by the transaction at `index`.
+    #[must_use]
+    pub fn gas_used(&self, index: usize) -> u64 {
+        let cumulative = |index: usize| self.receipts.get(index).map(|r| r.cumulative_gas_used);
+        let before = index.checked_sub(1).and_then(cumulative).unwrap_or(0);
+        cumulative(index).unwrap_or(before).saturating_sub(before)
+    }
+
+    /// Index in the block of the first log of the transaction at `index`.
+    #[must_use]
+    pub fn first_log_index(&self, index: usize) -> usize {
+        self.receipts.iter().take(index).map(|receipt| receipt.logs.len()).sum()
+    }
+
+    /// Senders and their next nonces after this block.
+    pub fn next_nonces(&self) -> impl Iterator<Item = (Address, u64)> + '_ {
+        self.transactions.iter().map(|tx| (tx.signer(), tx.inner().nonce().saturating_add(1)))
+    }
+
+    /// Bloom of the logs of the transaction at `index`.
+    #[must_use]
+    pub fn receipt_bloom(&self, index: usize) -> Bloom {
+        self.receipts.get(index).map_or(Bloom::ZERO, |receipt| logs_bloom(&receipt.logs))
+    }
+
+    /// Type of the transaction at `index`.
+    #[must_use]
+    pub fn tx_type(&self, index: usize) -> TxType {
+        self.receipts.get(index).map_or(TxType::Legacy, |receipt| receipt.tx_type)
+    }
+}

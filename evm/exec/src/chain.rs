@@ -1,0 +1,628 @@
+//! The chain: final blocks in the store, proposals on top of them in memory.
+//!
+//! Every block is executed exactly once on a node: when it is built or checked, before the vote.
+//! Making it final only writes what execution gave. Proposals form a tree over the final head;
+//! those that lose are dropped when a rival becomes final.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alloy_consensus::{Block, Header, transaction::Recovered};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_rlp::Decodable;
+use alloy_trie::{TrieAccount, root::{state_root, storage_root}};
+use arc_swap::ArcSwap;
+use parking_lot::RwLock;
+use qenex_store::{BlockRecord, Store};
+use qenex_trie::{Account, State, StateChanges, StateTree, TreeOptions};
+use qenex_types::{ChainSpec, PooledTransaction, Transaction};
+use rayon::prelude::*;
+
+use crate::{
+    block::{ExecutedBlock, Executed, Execution, SealedBlock, Sealing},
+    builder::{BuildLimits, Built, Candidates, fill},
+    codec::{
+        decode_block, decode_body, decode_receipts, encode_block, encode_body, encode_receipts,
+    },
+    error::{ExecError, InvalidBlock},
+    rules::{genesis_header, next_base_fee, template},
+};
+
+/// Final blocks kept decoded in memory: what wallets and followers ask about most.
+const RECENT_BLOCKS: u64 = 256;
+
+/// Deepest ancestor whose hash the EVM's BLOCKHASH gives.
+const BLOCKHASH_DEPTH: u64 = 256;
+
+/// Finds transactions whose sender the node already recovered, by hash; the pool.
+pub type SenderLookup<'a> = &'a (dyn Fn(&B256) -> Option<PooledTransaction> + Sync);
+
+/// What consensus decides about a block before it is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockAttributes {
+    /// Seconds since the Unix epoch; not before the parent's.
+    pub timestamp: u64,
+    /// Receives the priority fees.
+    pub beneficiary: Address,
+    /// `mixHash`: for display, not safe for lotteries.
+    pub prev_randao: B256,
+    /// Hash of the consensus header, readable by contracts through EIP-4788.
+    pub consensus_hash: B256,
+}
+
+/// The chain of a node.
+#[derive(Debug)]
+pub struct Chain {
+    spec: Arc<ChainSpec>,
+    store: Store,
+    tree: StateTree,
+    head: ArcSwap<SealedBlock>,
+    recent: RwLock<BTreeMap<u64, Arc<SealedBlock>>>,
+    open: RwLock<BTreeMap<B256, ExecutedBlock>>,
+}
+
+/// Hashes of the blocks under a block, for BLOCKHASH.
+#[derive(Clone, Debug)]
+pub(crate) struct Ancestors {
+    store: Store,
+    /// Height of the block's parent.
+    parent: u64,
+    /// Ancestors that are not final, by height.
+    open: BTreeMap<u64, B256>,
+}
+
+impl Ancestors {
+    /// The hash of the ancestor at `number`; zero outside the window.
+    pub(crate) fn hash(&self, number: u64) -> Result<B256, ExecError> {
+        if number > self.parent || self.parent - number >= BLOCKHASH_DEPTH {
+            return Ok(B256::ZERO);
+        }
+        if let Some(hash) = self.open.get(&number) {
+            return Ok(*hash);
+        }
+        Ok(self.store.block_hash(number).map_err(ExecError::state)?.unwrap_or_default())
+    }
+}
+
+impl Chain {
+    /// Opens the chain in `store`; writes the genesis block first if the store is empty, and
+    /// re-executes the final blocks whose state was not flushed.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::WrongGenesis`] if the store belongs to another network; [`ExecError::State`] if it
+    /// cannot be read or does not reproduce its own roots.
+    pub fn open(
+        spec: Arc<ChainSpec>,
+        store: Store,
+        genesis: StateChanges,
+    ) -> Result<Self, ExecError> {
+        let tree = StateTree::open(store.clone(), TreeOptions::default())
+            .map_err(ExecError::state)?;
+        // Computed also where block 0 is stored: a store of another network must not be opened.
+        let header = genesis_header(&spec, genesis_root(&genesis));
+        let hash = header.hash_slow();
+        let root = header.state_root;
+        match store.block_hash(0).map_err(ExecError::state)? {
+            None => {
+                let block = SealedBlock {
+                    size: encode_block(&header, &[]).len(),
+                    header,
+                    hash,
+                    transactions: Vec::new(),
+                    receipts: Vec::new(),
+                };
+                store.commit_blocks(&[record(&block, Bytes::new())]).map_err(ExecError::state)?;
+            }
+            Some(stored) if stored != hash => {
+                return Err(ExecError::WrongGenesis { stored, given: hash });
+            }
+            Some(_) => {}
+        }
+        if tree.head().is_void() {
+            let pending = tree.head().apply(&genesis).map_err(ExecError::state)?;
+            compare("stateRoot", pending.root(), root)?;
+            tree.insert(pending.seal(hash)).map_err(ExecError::state)?;
+            tree.commit(&hash).map_err(ExecError::state)?;
+            tree.flush_now().map_err(ExecError::state)?;
+        }
+        let number = store.head().map_or(0, |head| head.number);
+        let head = read_block(&store, number)?
+            .ok_or_else(|| ExecError::State(format!("block {number} is missing")))?;
+        let chain = Self {
+            spec,
+            store,
+            tree,
+            head: ArcSwap::from_pointee(head),
+            recent: RwLock::default(),
+            open: RwLock::default(),
+        };
+        chain.replay()?;
+        Ok(chain)
+    }
+
+    /// Executes again the final blocks after the last flushed state.
+    fn replay(&self) -> Result<(), ExecError> {
+        let from = self.tree.head().number();
+        let to = self.head().header.number;
+        if from < to {
+            tracing::info!(from, to, "executing final blocks again whose state was not flushed");
+        }
+        for number in from.saturating_add(1)..=to {
+            let block = read_block(&self.store, number)?
+                .ok_or_else(|| ExecError::State(format!("block {number} is missing")))?;
+            let parent = self.tree.head();
+            let mut execution = Execution::start(
+                &self.spec,
+                &block.header,
+                parent,
+                self.ancestors_of_final(number.saturating_sub(1)),
+            )?;
+            for (index, transaction) in block.transactions.iter().enumerate() {
+                if let Executed::Refused(reason) = execution.execute(transaction)? {
+                    return Err(InvalidBlock::Transaction { index, reason }.into());
+                }
+            }
+            let sealing = execution.seal()?;
+            compare("stateRoot", block.header.state_root, sealing.state.root())?;
+            self.tree.insert(sealing.state.seal(block.hash)).map_err(ExecError::state)?;
+            self.tree.commit(&block.hash).map_err(ExecError::state)?;
+        }
+        Ok(())
+    }
+
+    /// The specification of the network.
+    #[must_use]
+    pub fn spec(&self) -> &ChainSpec {
+        &self.spec
+    }
+
+    /// The last final block.
+    #[must_use]
+    pub fn head(&self) -> Arc<SealedBlock> {
+        self.head.load_full()
+    }
+
+    /// Hash of block 0.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`] if the store cannot be read.
+    pub fn genesis_hash(&self) -> Result<B256, ExecError> {
+        let row = self.store.block_hash(0).map_err(ExecError::state)?;
+        row.ok_or_else(|| ExecError::State("block 0 is missing".into()))
+    }
+
+    /// The open proposal with this hash.
+    #[must_use]
+    pub fn proposal(&self, hash: &B256) -> Option<ExecutedBlock> {
+        self.open.read().get(hash).cloned()
+    }
+
+    /// The not yet final blocks from `hash` down to the head, newest first.
+    #[must_use]
+    pub fn open_branch(&self, mut hash: B256) -> Vec<ExecutedBlock> {
+        let open = self.open.read();
+        let mut branch = Vec::new();
+        while let Some(executed) = open.get(&hash) {
+            branch.push(executed.clone());
+            hash = executed.block.header.parent_hash;
+        }
+        branch
+    }
+
+    /// Builds a block on `parent`, which is the final head or an open proposal.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::UnknownParent`], [`ExecError::State`].
+    pub fn build(
+        &self,
+        parent: B256,
+        attributes: BlockAttributes,
+        candidates: &mut dyn Candidates,
+        limits: BuildLimits,
+    ) -> Result<(ExecutedBlock, Built), ExecError> {
+        let (parent_header, state, ancestors) = self.parent(parent)?;
+        let header = self.child_header(&parent_header, parent, attributes);
+        let mut execution = Execution::start(&self.spec, &header, state, ancestors)?;
+        let built = fill(&mut execution, candidates, limits)?;
+        let sealing = execution.seal()?;
+        let header = complete(header, &sealing);
+        let executed = self.keep(header, sealing)?;
+        Ok((executed, built))
+    }
+
+    /// Checks a block that a peer made: decodes, recovers senders, executes, compares every field of
+    /// the header. A valid block becomes an open proposal.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::Invalid`] names the first broken rule; [`ExecError::UnknownParent`] if the parent
+    /// must come first; [`ExecError::State`].
+    pub fn check(&self, encoded: &Bytes, known: SenderLookup<'_>) -> Result<ExecutedBlock, ExecError> {
+        let Block { header, body } = decode_block(encoded)?;
+        let hash = header.hash_slow();
+        if let Some(executed) = self.proposal(&hash) {
+            return Ok(executed);
+        }
+        let (parent_header, state, ancestors) = self.parent(header.parent_hash)?;
+        let expected = self.child_header(
+            &parent_header,
+            header.parent_hash,
+            BlockAttributes {
+                timestamp: header.timestamp,
+                beneficiary: header.beneficiary,
+                prev_randao: header.mix_hash,
+                consensus_hash: header.parent_beacon_block_root.unwrap_or_default(),
+            },
+        );
+        if header.timestamp < parent_header.timestamp {
+            return Err(mismatch("timestamp", header.timestamp, parent_header.timestamp).into());
+        }
+        compare("number", header.number, expected.number)?;
+        compare("gasLimit", header.gas_limit, expected.gas_limit)?;
+        let transactions = recover(body.transactions, known)?;
+        let mut execution = Execution::start(&self.spec, &header, state, ancestors)?;
+        for (index, transaction) in transactions.iter().enumerate() {
+            if let Executed::Refused(reason) = execution.execute(transaction)? {
+                return Err(InvalidBlock::Transaction { index, reason }.into());
+            }
+        }
+        let sealing = execution.seal()?;
+        let expected = complete(expected, &sealing);
+        compare_headers(&header, &expected)?;
+        let executed = self.keep(expected, sealing)?;
+        Ok(executed)
+    }
+
+    /// Makes executed blocks final, oldest first, in one synced write, each with its proof (opaque
+    /// here).
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::NotExecuted`] if one was not built or checked here; [`ExecError::UnknownParent`] if
+    /// they do not extend the head; [`ExecError::State`] if they cannot be written: the node must stop.
+    pub fn finalise(&self, proven: &[(B256, Bytes)]) -> Result<Vec<Arc<SealedBlock>>, ExecError> {
+        let mut blocks = Vec::with_capacity(proven.len());
+        let mut records = Vec::with_capacity(proven.len());
+        let mut parent = self.head.load().hash;
+        for (hash, proof) in proven {
+            let executed = self.proposal(hash).ok_or(ExecError::NotExecuted(*hash))?;
+            if executed.block.header.parent_hash != parent {
+                return Err(ExecError::UnknownParent(executed.block.header.parent_hash));
+            }
+            parent = *hash;
+            records.push(record(&executed.block, proof.clone()));
+            blocks.push(executed.block);
+        }
+        self.store.commit_blocks(&records).map_err(ExecError::state)?;
+        for block in &blocks {
+            self.tree.commit(&block.hash).map_err(ExecError::state)?;
+            self.head.store(block.clone());
+        }
+        let number = self.head.load().header.number;
+        self.open.write().retain(|_, executed| executed.block.header.number > number);
+        let mut recent = self.recent.write();
+        recent.extend(blocks.iter().map(|block| (block.header.number, block.clone())));
+        while recent.len() as u64 > RECENT_BLOCKS {
+            recent.pop_first();
+        }
+        Ok(blocks)
+    }
+
+    /// Writes all state that is only in memory. For a clean shutdown; a crash loses nothing either,
+    /// it only makes the next start re-execute.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn flush(&self) -> Result<(), ExecError> {
+        self.tree.flush_now().map_err(ExecError::state)
+    }
+
+    /// The final block at `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`] if the store cannot be read, here and in all readers below.
+    pub fn block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, ExecError> {
+        let head = self.head();
+        if number == head.header.number {
+            return Ok(Some(head));
+        }
+        if number > head.header.number {
+            return Ok(None);
+        }
+        if let Some(block) = self.recent.read().get(&number) {
+            return Ok(Some(block.clone()));
+        }
+        Ok(read_block(&self.store, number)?.map(Arc::new))
+    }
+
+    /// The final block with this hash.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn block_by_hash(&self, hash: B256) -> Result<Option<Arc<SealedBlock>>, ExecError> {
+        match self.store.block_number(&hash).map_err(ExecError::state)? {
+            Some(number) => self.block(number),
+            None => Ok(None),
+        }
+    }
+
+    /// Hash and header of the final block at `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn header(&self, number: u64) -> Result<Option<(B256, Header)>, ExecError> {
+        let head = self.head.load();
+        if head.header.number == number {
+            return Ok(Some((head.hash, head.header.clone())));
+        }
+        if let Some(block) = self.recent.read().get(&number) {
+            return Ok(Some((block.hash, block.header.clone())));
+        }
+        read_header(&self.store, number)
+    }
+
+    /// The final block with this transaction, and the transaction's index in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn transaction(
+        &self,
+        hash: B256,
+    ) -> Result<Option<(Arc<SealedBlock>, usize)>, ExecError> {
+        let Some((number, index)) =
+            self.store.transaction_location(&hash).map_err(ExecError::state)?
+        else {
+            return Ok(None);
+        };
+        Ok(self.block(number)?.map(|block| (block, index as usize)))
+    }
+
+    /// The proof that block `number` is final, as it was given to [`Chain::finalise`]; empty for block 0.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn certificate(&self, number: u64) -> Result<Option<Bytes>, ExecError> {
+        self.store.certificate(number).map_err(ExecError::state)
+    }
+
+    /// The state after the final block `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn state(&self, number: u64) -> Result<Option<State>, ExecError> {
+        self.tree.state_at(number).map_err(ExecError::state)
+    }
+
+    /// The account after block `number`; none if the account or the block does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn account(&self, number: u64, address: Address) -> Result<Option<Account>, ExecError> {
+        let Some(state) = self.state(number)? else { return Ok(None) };
+        state.account(&keccak256(address)).map_err(ExecError::state)
+    }
+
+    /// The account after the final head.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn head_account(&self, address: Address) -> Result<Option<Account>, ExecError> {
+        self.tree.head().account(&keccak256(address)).map_err(ExecError::state)
+    }
+
+    /// A storage slot after block `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn storage_at(&self, number: u64, address: Address, slot: U256) -> Result<U256, ExecError> {
+        let Some(state) = self.state(number)? else { return Ok(U256::ZERO) };
+        state
+            .storage(&keccak256(address), &keccak256(slot.to_be_bytes::<32>()))
+            .map_err(ExecError::state)
+    }
+
+    /// Code after block `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn code_at(&self, number: u64, address: Address) -> Result<Bytes, ExecError> {
+        let Some(state) = self.state(number)? else { return Ok(Bytes::new()) };
+        let account = state.account(&keccak256(address)).map_err(ExecError::state)?;
+        let Some(hash) = account.map(|account| account.code_hash) else { return Ok(Bytes::new()) };
+        if hash == alloy_primitives::KECCAK256_EMPTY {
+            return Ok(Bytes::new());
+        }
+        Ok(state.code(&hash).map_err(ExecError::state)?.unwrap_or_default())
+    }
+
+    /// Ancestors of the child of the final block `parent`.
+    pub(crate) fn ancestors_of_final(&self, parent: u64) -> Ancestors {
+        Ancestors { store: self.store.clone(), parent, open: BTreeMap::new() }
+    }
+
+    /// Header, state and ancestors of a parent, final head or proposal.
+    fn parent(&self, hash: B256) -> Result<(Header, State, Ancestors), ExecError> {
+        let head = self.head();
+        if head.hash == hash {
+            let ancestors = self.ancestors_of_final(head.header.number);
+            return Ok((head.header.clone(), self.tree.head(), ancestors));
+        }
+        let branch = self.open_branch(hash);
+        let (Some(first), Some(last)) = (branch.first(), branch.last()) else {
+            return Err(ExecError::UnknownParent(hash));
+        };
+        if last.block.header.parent_hash != head.hash {
+            return Err(ExecError::UnknownParent(hash));
+        }
+        let ancestors = Ancestors {
+            store: self.store.clone(),
+            parent: first.block.header.number,
+            open: branch.iter().map(|e| (e.block.header.number, e.block.hash)).collect(),
+        };
+        let state = self.tree.state(&hash).ok_or(ExecError::UnknownParent(hash))?;
+        Ok((first.block.header.clone(), state, ancestors))
+    }
+
+    /// Keeps an executed block and its state as an open proposal.
+    fn keep(&self, header: Header, sealing: Sealing) -> Result<ExecutedBlock, ExecError> {
+        let hash = header.hash_slow();
+        let encoded = encode_block(&header, &sealing.transactions);
+        self.tree.insert(sealing.state.seal(hash)).map_err(ExecError::state)?;
+        let executed = ExecutedBlock {
+            block: Arc::new(SealedBlock {
+                header,
+                hash,
+                transactions: sealing.transactions,
+                receipts: sealing.receipts,
+                size: encoded.len(),
+            }),
+            encoded,
+        };
+        self.open.write().insert(hash, executed.clone());
+        Ok(executed)
+    }
+
+    /// The fields of a child's header that are known before execution.
+    fn child_header(&self, parent: &Header, hash: B256, attributes: BlockAttributes) -> Header {
+        Header {
+            parent_hash: hash,
+            number: parent.number.saturating_add(1),
+            gas_limit: self.spec.gas_limit,
+            base_fee_per_gas: Some(next_base_fee(parent, &self.spec)),
+            timestamp: attributes.timestamp,
+            beneficiary: attributes.beneficiary,
+            mix_hash: attributes.prev_randao,
+            parent_beacon_block_root: Some(attributes.consensus_hash),
+            ..template()
+        }
+    }
+}
+
+/// State root of a genesis state, computed from scratch.
+fn genesis_root(changes: &StateChanges) -> B256 {
+    let accounts = changes.accounts.iter().filter_map(|(hash, info)| {
+        let info = info.as_ref()?;
+        let slots = changes.storage.get(hash).into_iter().flatten();
+        let account = TrieAccount {
+            nonce: info.nonce,
+            balance: info.balance,
+            storage_root: storage_root(slots.map(|(slot, value)| (*slot, *value))),
+            code_hash: info.code_hash,
+        };
+        Some((*hash, account))
+    });
+    state_root(accounts)
+}
+
+/// A header with what execution gave.
+fn complete(header: Header, sealing: &Sealing) -> Header {
+    Header {
+        state_root: sealing.state.root(),
+        transactions_root: sealing.transactions_root,
+        receipts_root: sealing.receipts_root,
+        logs_bloom: sealing.logs_bloom,
+        gas_used: sealing.gas_used,
+        ..header
+    }
+}
+
+/// Senders of a block's transactions: known ones are looked up, the rest recovered in parallel.
+fn recover(
+    transactions: Vec<Transaction>,
+    known: SenderLookup<'_>,
+) -> Result<Vec<PooledTransaction>, ExecError> {
+    let recovered: Result<Vec<_>, InvalidBlock> = transactions
+        .into_par_iter()
+        .with_min_len(32)
+        .enumerate()
+        .map(|(index, transaction)| {
+            if let Some(pooled) = known(transaction.tx_hash()) {
+                return Ok(pooled);
+            }
+            use alloy_consensus::transaction::SignerRecoverable;
+            let sender = transaction.recover_signer().map_err(|error| {
+                InvalidBlock::Transaction { index, reason: error.to_string() }
+            })?;
+            Ok(Arc::new(Recovered::new_unchecked(transaction, sender)))
+        })
+        .collect();
+    Ok(recovered?)
+}
+
+fn record(block: &SealedBlock, certificate: Bytes) -> BlockRecord {
+    BlockRecord {
+        number: block.header.number,
+        hash: block.hash,
+        header: alloy_rlp::encode(&block.header).into(),
+        transactions: encode_body(&block.transactions),
+        receipts: encode_receipts(&block.receipts),
+        certificate,
+        tx_hashes: block.transactions.iter().map(|tx| *tx.inner().tx_hash()).collect(),
+    }
+}
+
+fn read_header(store: &Store, number: u64) -> Result<Option<(B256, Header)>, ExecError> {
+    let Some(bytes) = store.header(number).map_err(ExecError::state)? else { return Ok(None) };
+    let hash = keccak256(&bytes);
+    let header = Header::decode(&mut bytes.as_ref()).map_err(ExecError::state)?;
+    Ok(Some((hash, header)))
+}
+
+fn read_block(store: &Store, number: u64) -> Result<Option<SealedBlock>, ExecError> {
+    let Some((hash, header)) = read_header(store, number)? else { return Ok(None) };
+    let missing = || ExecError::State(format!("block {number} has no body or receipts"));
+    let body = store.body(number).map_err(ExecError::state)?.ok_or_else(missing)?;
+    let receipts = store.receipts(number).map_err(ExecError::state)?.ok_or_else(missing)?;
+    let transactions = decode_body(&body)?;
+    let size = encode_block(&header, &transactions).len();
+    Ok(Some(SealedBlock {
+        header,
+        hash,
+        transactions,
+        receipts: decode_receipts(&receipts)?,
+        size,
+    }))
+}
+
+fn mismatch(
+    field: &'static str,
+    given: impl std::fmt::Display,
+    expected: impl std::fmt::Display,
+) -> InvalidBlock {
+    InvalidBlock::Field { field, given: given.to_string(), expected: expected.to_string() }
+}
+
+fn compare<T: PartialEq + std::fmt::Display>(
+    field: &'static str,
+    given: T,
+    expected: T,
+) -> Result<(), InvalidBlock> {
+    if given == expected { Ok(()) } else { Err(mismatch(field, given, expected)) }
+}
+
+/// Names the first field in which a header differs from the one that execution gives.
+fn compare_headers(given: &Header, expected: &Header) -> Result<(), InvalidBlock> {
+    let show = |value: Option<u64>| value.map_or("none".to_owned(), |value| value.to_string());
+    compare("baseFeePerGas", show(given.base_fee_per_gas), show(expected.base_fee_per_gas))?;
+    compare("gasUsed", given.gas_used, expected.gas_used)?;
+    compare("transactionsRoot", given.transactions_root, expected.transactions_root)?;
+    compare("receiptsRoot", given.receipts_root, expected.receipts_root)?;
+    compare("logsBloom", given.logs_bloom, expected.logs_bloom)?;
+    compare("stateRoot", given.state_root, expected.state_root)?;
+    compare("extraData", given.extra_data.clone(), expected.extra_data.clone())?;
+    // What is left are the constants of a post-merge header.
+    compare("hash", given.hash_slow(), expected.hash_slow())
+}

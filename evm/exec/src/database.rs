@@ -1,0 +1,256 @@
+//! The EVM's view of the state: one block's reads cached, its writes collected.
+//!
+//! [`BlockState`] sits between revm and a [`State`] of the trie. Every account and slot is read from
+//! the state at most once a block; [`BlockState::into_changes`] gives what the block changed, and
+//! nothing that ended as it began.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::{
+    Address, B256, U256, keccak256,
+    map::{AddressMap, B256Map, U256Map},
+};
+use qenex_trie::{AccountInfo as TrieInfo, State, StateChanges};
+use revm::{
+    Database, DatabaseCommit,
+    bytecode::Bytecode,
+    primitives::KECCAK_EMPTY,
+    state::{Account as EvmAccount, AccountInfo},
+};
+
+use crate::chain::Ancestors;
+
+/// The state cannot be read. Fatal for the node, so the text is for its operator.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct StateUnavailable(pub(crate) String);
+
+impl revm::database_interface::DBErrorMarker for StateUnavailable {}
+
+/// An account as the block sees it.
+#[derive(Debug)]
+struct Cached {
+    /// keccak256 of the address.
+    hash: B256,
+    /// Before the block.
+    original: Option<AccountInfo>,
+    /// Now.
+    current: Option<AccountInfo>,
+    /// Slots read or written: value before the block and now.
+    slots: U256Map<(U256, U256)>,
+    /// The block destroyed or re-created the account: storage before the block is gone.
+    wiped: bool,
+}
+
+/// A [`State`] with the effects of the transactions executed so far on top.
+#[derive(Debug)]
+pub(crate) struct BlockState {
+    state: State,
+    ancestors: Ancestors,
+    accounts: AddressMap<Cached>,
+    code: B256Map<Bytecode>,
+}
+
+impl BlockState {
+    /// The state after the parent block, with nothing on top.
+    pub(crate) fn new(state: State, ancestors: Ancestors) -> Self {
+        Self { state, ancestors, accounts: AddressMap::default(), code: B256Map::default() }
+    }
+
+    /// What was changed, keyed by hashes as the trie wants it.
+    pub(crate) fn into_changes(self) -> StateChanges {
+        let mut changes = StateChanges::default();
+        let mut used_code = BTreeSet::new();
+        for cached in self.accounts.into_values() {
+            if cached.wiped {
+                changes.wiped.insert(cached.hash);
+            }
+            let slots: std::collections::BTreeMap<_, _> = cached
+                .slots
+                .into_iter()
+                .filter(|(_, (before, now))| if cached.wiped { !now.is_zero() } else { before != now })
+                .map(|(slot, (_, now))| (keccak256(slot.to_be_bytes::<32>()), now))
+                .collect();
+            let touched_storage = !slots.is_empty() || cached.wiped;
+            if !slots.is_empty() && cached.current.is_some() {
+                changes.storage.insert(cached.hash, slots);
+            }
+            if touched_storage || !same(cached.original.as_ref(), cached.current.as_ref()) {
+                if let Some(info) = &cached.current {
+                    used_code.insert(info.code_hash);
+                }
+                changes.accounts.insert(
+                    cached.hash,
+                    cached.current.map(|info| TrieInfo {
+                        nonce: info.nonce,
+                        balance: info.balance,
+                        code_hash: info.code_hash,
+                    }),
+                );
+            }
+        }
+        for (hash, code) in self.code {
+            if used_code.contains(&hash) && hash != KECCAK_EMPTY {
+                changes.code.insert(hash, code.original_bytes());
+            }
+        }
+        changes
+    }
+
+    /// Sets an account for a simulation (`eth_call` state overrides).
+    pub(crate) fn override_account(
+        &mut self,
+        address: Address,
+        change: &crate::AccountOverride,
+    ) -> Result<(), StateUnavailable> {
+        self.load(address)?;
+        let code = change.code.as_ref().map(|code| Bytecode::new_raw_checked(code.clone()));
+        let code = code.transpose().map_err(|error| StateUnavailable(error.to_string()))?;
+        let Some(cached) = self.accounts.get_mut(&address) else { return Ok(()) };
+        let mut info = cached.current.take().unwrap_or_default();
+        if let Some(balance) = change.balance {
+            info.balance = balance;
+        }
+        if let Some(nonce) = change.nonce {
+            info.nonce = nonce;
+        }
+        if let Some(code) = code {
+            info.code_hash = code.hash_slow();
+            self.code.insert(info.code_hash, code);
+        }
+        info.code = None;
+        cached.current = Some(info);
+        if let Some(state) = &change.state {
+            cached.wiped = true;
+            cached.slots = state.iter().map(|(slot, value)| (*slot, (U256::ZERO, *value))).collect();
+        }
+        for (slot, value) in &change.state_diff {
+            cached.slots.insert(*slot, (U256::ZERO, *value));
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, address: Address) -> Result<&mut Cached, StateUnavailable> {
+        use alloy_primitives::map::Entry;
+        match self.accounts.entry(address) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                let hash = keccak256(address);
+                let info = self
+                    .state
+                    .account(&hash)
+                    .map_err(|error| StateUnavailable(error.to_string()))?
+                    .map(|account| AccountInfo {
+                        nonce: account.nonce,
+                        balance: account.balance,
+                        code_hash: account.code_hash,
+                        ..AccountInfo::default()
+                    })
+                    .map(|info| AccountInfo { code: None, ..info });
+                Ok(entry.insert(Cached {
+                    hash,
+                    original: info.clone(),
+                    current: info,
+                    slots: U256Map::default(),
+                    wiped: false,
+                }))
+            }
+        }
+    }
+}
+
+fn same(before: Option<&AccountInfo>, now: Option<&AccountInfo>) -> bool {
+    match (before, now) {
+        (None, None) => true,
+        (Some(a), Some(b)) => {
+            a.nonce == b.nonce && a.balance == b.balance && a.code_hash == b.code_hash
+        }
+        _ => false,
+    }
+}
+
+impl Database for BlockState {
+    type Error = StateUnavailable;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateUnavailable> {
+        Ok(self.load(address)?.current.clone())
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateUnavailable> {
+        if code_hash == KECCAK_EMPTY || code_hash.is_zero() {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.code.get(&code_hash) {
+            return Ok(code.clone());
+        }
+        let bytes = self
+            .state
+            .code(&code_hash)
+            .map_err(|error| StateUnavailable(error.to_string()))?
+            .ok_or_else(|| StateUnavailable(format!("no code with hash {code_hash}")))?;
+        let code = Bytecode::new_raw_checked(bytes)
+            .map_err(|error| StateUnavailable(error.to_string()))?;
+        self.code.insert(code_hash, code.clone());
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, StateUnavailable> {
+        let cached = self.load(address)?;
+        if let Some((_, now)) = cached.slots.get(&slot) {
+            return Ok(*now);
+        }
+        if cached.wiped || cached.original.is_none() {
+            return Ok(U256::ZERO);
+        }
+        let hash = cached.hash;
+        let value = self
+            .state
+            .storage(&hash, &keccak256(slot.to_be_bytes::<32>()))
+            .map_err(|error| StateUnavailable(error.to_string()))?;
+        if let Some(cached) = self.accounts.get_mut(&address) {
+            cached.slots.insert(slot, (value, value));
+        }
+        Ok(value)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StateUnavailable> {
+        self.ancestors.hash(number).map_err(|error| StateUnavailable(error.to_string()))
+    }
+}
+
+impl DatabaseCommit for BlockState {
+    fn commit(&mut self, changes: AddressMap<EvmAccount>) {
+        for (address, account) in changes {
+            if !account.is_touched() {
+                continue;
+            }
+            // The journal loaded the account through `basic`, so it is here.
+            let Some(cached) = self.accounts.get_mut(&address) else { continue };
+            if account.is_selfdestructed() || account.is_empty() {
+                // Destroyed, or empty and touched (EIP-161).
+                cached.wiped |= cached.current.is_some() || !cached.slots.is_empty();
+                cached.current = None;
+                cached.slots.clear();
+                continue;
+            }
+            if account.is_created() {
+                cached.wiped |= !cached.slots.is_empty();
+                cached.slots.clear();
+            }
+            for (slot, value) in account.storage {
+                cached
+                    .slots
+                    .entry(slot)
+                    .and_modify(|(_, now)| *now = value.present_value)
+                    .or_insert((value.original_value, value.present_value));
+            }
+            let mut info = account.info;
+            if let Some(code) = info.code.take()
+                && info.code_hash != KECCAK_EMPTY
+            {
+                self.code.entry(info.code_hash).or_insert(code);
+            }
+            cached.current = if info.is_empty() { None } else { Some(info) };
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The financial engines inside the EVM: revm's precompile interface over `qenex-precompiles`.
+//!
+//! Engines read and write ordinary storage of their own address through the journal, at the EVM's
+//! own prices, so that reverts, access lists, proofs and tracers treat them like contracts. A revert
+//! or lack of gas is encoded in the result; `Err` aborts the node's execution and is used for a
+//! failing database alone.
+
+use alloy_primitives::{Address, Bytes, Log, LogData, U256};
+use qenex_precompiles::{
+    Block, Call, ENGINE_CODE, ENGINE_NONCE, Host, HostError, Outcome, call, engine_addresses,
+    is_engine,
+};
+use revm::{
+    bytecode::Bytecode,
+    context::{Block as _, Cfg as _, ContextTr, JournalTr},
+    context_interface::{
+        cfg::gas_params::GasParams, journaled_state::account::JournaledAccountTr,
+    },
+    handler::{EthPrecompiles, PrecompileProvider},
+    interpreter::{CallInputs, Gas, InstructionResult, InterpreterResult},
+    primitives::{AddressSet, hardfork::SpecId},
+};
+
+use crate::{evm::EvmContext, rules::SPEC};
+
+/// Ethereum's precompiles and our engines.
+#[derive(Clone, Debug)]
+pub(crate) struct Engines {
+    ethereum: EthPrecompiles,
+    warm: AddressSet,
+}
+
+impl Engines {
+    pub(crate) fn new() -> Self {
+        let ethereum = EthPrecompiles::new(SPEC);
+        let mut warm = ethereum.warm_addresses().clone();
+        warm.extend(engine_addresses());
+        Self { ethereum, warm }
+    }
+}
+
+impl PrecompileProvider<EvmContext> for Engines {
+    type Output = InterpreterResult;
+
+    fn set_spec(&mut self, spec: SpecId) -> bool {
+        PrecompileProvider::<EvmContext>::set_spec(&mut self.ethereum, spec)
+    }
+
+    fn run(
+        &mut self,
+        context: &mut EvmContext,
+        inputs: &CallInputs,
+    ) -> Result<Option<InterpreterResult>, String> {
+        if is_engine(inputs.bytecode_address) {
+            run_engine(context, inputs).map(Some)
+        } else {
+            self.ethereum.run(context, inputs)
+        }
+    }
+
+    fn warm_addresses(&self) -> &AddressSet {
+        &self.warm
+    }
+
+    fn contains(&self, address: &Address) -> bool {
+        is_engine(*address) || self.ethereum.contains(address)
+    }
+}
+
+fn run_engine(context: &mut EvmContext, inputs: &CallInputs) -> Result<InterpreterResult, String> {
+    let input = inputs.input.bytes(context);
+    let gas_params = context.cfg().gas_params().clone();
+    let mut host = JournalHost { context, gas: Gas::new(inputs.gas_limit), gas_params };
+    let request = Call {
+        address: inputs.bytecode_address,
+        caller: inputs.caller,
+        input: &input,
+        has_value: inputs.transfers_value(),
+        is_static: inputs.is_static,
+        is_delegate: inputs.target_address != inputs.bytecode_address,
+    };
+    let (result, output) = match call(&mut host, &request) {
+        Ok(Outcome::Success(output)) => (InstructionResult::Return, output),
+        Ok(Outcome::Revert(output)) => (InstructionResult::Revert, output),
+        Err(HostError::OutOfGas) => {
+            host.gas.spend_all();
+            (InstructionResult::PrecompileOOG, Bytes::new())
+        }
+        Err(HostError::Fatal(reason)) => return Err(reason),
+    };
+    if result != InstructionResult::Return {
+        host.gas.set_refunded(0);
+    }
+    Ok(InterpreterResult::new(result, output, host.gas))
+}
+
+/// An engine's view of the chain, over the journal of the running transaction.
+struct JournalHost<'a> {
+    context: &'a mut EvmContext,
+    gas: Gas,
+    gas_params: GasParams,
+}
+
+impl JournalHost<'_> {
+    /// The journal wants an account loaded before its storage is touched. Loading is not charged:
+    /// the call to the engine already was.
+    fn load(&mut self, address: Address) -> Result<(), HostError> {
+        self.context.journal_mut().load_account(address).map_err(fatal)?;
+        Ok(())
+    }
+}
+
+fn fatal(error: impl std::fmt::Display) -> HostError {
+    HostError::Fatal(error.to_string())
+}
+
+impl Host for JournalHost<'_> {
+    fn block(&self) -> Block {
+        let block = self.context.block();
+        Block {
+            number: block.number().saturating_to(),
+            timestamp: block.timestamp().saturating_to(),
+            chain_id: self.context.cfg().chain_id(),
+        }
+    }
+
+    fn charge(&mut self, gas: u64) -> Result<(), HostError> {
+        if self.gas.record_regular_cost(gas) { Ok(()) } else { Err(HostError::OutOfGas) }
+    }
+
+    fn sload(&mut self, address: Address, slot: U256) -> Result<U256, HostError> {
+        self.load(address)?;
+        let loaded = self.context.journal_mut().sload(address, slot).map_err(fatal)?;
+        let price = if loaded.is_cold {
+            self.gas_params.cold_storage_cost()
+        } else {
+            self.gas_params.warm_storage_read_cost()
+        };
+        self.charge(price)?;
+        Ok(loaded.data)
+    }
+
+    fn sstore(&mut self, address: Address, slot: U256, value: U256) -> Result<(), HostError> {
+        // EIP-2200: a frame that only has a stipend left must not write.
+        if self.gas.remaining() <= self.gas_params.call_stipend() {
+            return Err(HostError::OutOfGas);
+        }
+        self.charge(self.gas_params.sstore_static_gas())?;
+        self.load(address)?;
+        let stored = self.context.journal_mut().sstore(address, slot, value).map_err(fatal)?;
+        self.charge(self.gas_params.sstore_dynamic_gas(true, &stored.data, stored.is_cold))?;
+        self.gas.record_refund(self.gas_params.sstore_refund(true, &stored.data));
+        self.context.journal_mut().touch_account(address);
+        Ok(())
+    }
+
+    fn log(&mut self, address: Address, data: LogData) -> Result<(), HostError> {
+        let topics = u8::try_from(data.topics().len()).map_err(fatal)?;
+        let price = self.gas_params.log_cost(topics, data.data.len() as u64);
+        self.charge(price.saturating_add(revm::interpreter::gas::LOG))?;
+        self.context.journal_mut().log(Log { address, data });
+        Ok(())
+    }
+
+    fn mark(&mut self, address: Address) -> Result<(), HostError> {
+        let mut account =
+            self.context.journal_mut().load_account_with_code_mut(address).map_err(fatal)?;
+        if account.code_hash() == &revm::primitives::KECCAK_EMPTY {
+            account.set_code_and_hash_slow(Bytecode::new_raw(Bytes::from_static(&ENGINE_CODE)));
+            account.set_nonce(ENGINE_NONCE);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! One place that wires revm: Osaka rules, our engines, a block environment.
+
+use alloy_consensus::{Transaction as _, Typed2718, transaction::Recovered};
+use alloy_primitives::U256;
+use qenex_types::{ChainSpec, Transaction};
+use revm::{
+    Context, MainContext,
+    context::{BlockEnv, CfgEnv, Evm as RevmEvm, Journal, TxEnv},
+    context_interface::either::Either,
+    handler::{EthFrame, instructions::EthInstructions},
+    interpreter::interpreter::EthInterpreter,
+};
+
+use crate::{database::BlockState, engines::Engines, rules::SPEC};
+
+/// The context every transaction of ours runs in.
+pub(crate) type EvmContext = Context<BlockEnv, TxEnv, CfgEnv, BlockState, Journal<BlockState>, ()>;
+
+/// The EVM over a block's state.
+pub(crate) type Evm<INSP = ()> =
+    RevmEvm<EvmContext, INSP, EthInstructions<EthInterpreter, EvmContext>, Engines, EthFrame>;
+
+/// How strict the EVM is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As consensus demands.
+    Consensus,
+    /// For `eth_call` and estimates: no fee, nonce, balance or sender-code check.
+    Simulation,
+}
+
+/// An EVM over `state` in the block `env`.
+pub(crate) fn evm<INSP>(
+    spec: &ChainSpec,
+    env: BlockEnv,
+    state: BlockState,
+    mode: Mode,
+    inspector: INSP,
+) -> Evm<INSP> {
+    let context = Context::mainnet()
+        .with_db(state)
+        .with_block(env)
+        .modify_cfg_chained(|cfg| {
+            cfg.set_spec_and_mainnet_gas_params(SPEC);
+            cfg.chain_id = spec.chain_id;
+            if mode == Mode::Simulation {
+                cfg.disable_nonce_check = true;
+                cfg.disable_balance_check = true;
+                cfg.disable_eip3607 = true;
+                cfg.disable_base_fee = true;
+                cfg.disable_block_gas_limit = true;
+                cfg.tx_gas_limit_cap = Some(u64::MAX);
+                cfg.memory_limit = 128 * 1024 * 1024;
+            }
+        });
+    RevmEvm::new_with_inspector(
+        context,
+        inspector,
+        EthInstructions::new_mainnet_with_spec(SPEC),
+        Engines::new(),
+    )
+}
+
+/// The block environment of a header.
+pub(crate) fn block_env(header: &alloy_consensus::Header) -> BlockEnv {
+    let mut env = BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or_default(),
+        difficulty: U256::ZERO,
+        prevrandao: Some(header.mix_hash),
+        blob_excess_gas_and_price: None,
+        slot_num: 0,
+    };
+    env.set_blob_excess_gas_and_price(
+        0,
+        revm::primitives::eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
+    );
+    env
+}
+
+/// A signed transaction as revm takes it.
+pub(crate) fn tx_env(transaction: &Recovered<Transaction>) -> TxEnv {
+    let tx = transaction.inner();
+    TxEnv {
+        tx_type: tx.ty(),
+        caller: transaction.signer(),
+        gas_limit: tx.gas_limit(),
+        gas_price: tx.max_fee_per_gas(),
+        kind: tx.kind(),
+        value: tx.value(),
+        data: tx.input().clone(),
+        nonce: tx.nonce(),
+        chain_id: tx.chain_id(),
+        access_list: tx.access_list().cloned().unwrap_or_default(),
+        gas_priority_fee: tx.max_priority_fee_per_gas(),
+        blob_hashes: Vec::new(),
+        max_fee_per_blob_gas: 0,
+        authorization_list: tx
+            .authorization_list()
+            .map(|list| list.iter().cloned().map(Either::Left).collect())
+            .unwrap_or_default(),
+    }
+}

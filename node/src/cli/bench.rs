@@ -1,0 +1,66 @@
+//! `qenex bench`: measuring.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use qenex_testnet::load::{self, LoadOptions};
+
+/// Measure a network.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Send signed transfers to any Ethereum JSON-RPC node and report throughput and latency.
+    Load {
+        /// HTTP URLs of the nodes, separated by commas.
+        #[arg(long, value_delimiter = ',', default_value = "http://127.0.0.1:8545")]
+        rpc: Vec<String>,
+        /// Accounts that send; they are funded from the first development account.
+        #[arg(long, default_value_t = 64)]
+        senders: u32,
+        /// Transfers in total.
+        #[arg(long, default_value_t = 10_000)]
+        txs: u32,
+        /// Transfers a second (open loop: latency counts from the moment one was due); without it as
+        /// fast as they are included.
+        #[arg(long)]
+        rate: Option<u32>,
+        /// Transfers sent and not yet included at most, when no rate is given.
+        #[arg(long, default_value_t = LoadOptions::default().outstanding)]
+        outstanding: u32,
+        /// Transfers in one JSON-RPC batch at most.
+        #[arg(long, default_value_t = LoadOptions::default().batch)]
+        batch: u32,
+        /// Also write the report as JSON to this file; `-` for standard output instead of the text.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// No progress on standard error.
+        #[arg(long)]
+        quiet: bool,
+    },
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<()> {
+        let Self::Load { rpc, senders, txs, rate, outstanding, batch, json, quiet } = self;
+        let options = LoadOptions {
+            rpc,
+            senders,
+            txs,
+            rate,
+            outstanding,
+            batch,
+            progress: !quiet,
+            ..LoadOptions::default()
+        };
+        let report = super::runtime()?.block_on(load::run(options))?;
+        let text = serde_json::to_string_pretty(&report)?;
+        match json {
+            Some(path) if path.as_os_str() == "-" => println!("{text}"),
+            Some(path) => {
+                std::fs::write(path, text)?;
+                println!("{report}");
+            }
+            None => println!("{report}"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! The command line.
+
+mod bench;
+mod genesis;
+mod keys;
+mod node;
+mod testnet;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// QENEX: an EVM blockchain for regulated finance.
+#[derive(Debug, Parser)]
+#[command(name = "qenex", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a validator.
+    Node(node::Args),
+    /// Run a local network of real processes.
+    Testnet {
+        #[command(subcommand)]
+        command: testnet::Command,
+    },
+    /// Make and show validator keys.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
+    /// Make and check chain specifications.
+    Genesis {
+        #[command(subcommand)]
+        command: genesis::Command,
+    },
+    /// Measure a network.
+    Bench {
+        #[command(subcommand)]
+        command: bench::Command,
+    },
+}
+
+impl Cli {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<()> {
+        match self.command {
+            Command::Node(args) => args.run(),
+            Command::Testnet { command } => command.run(),
+            Command::Keys { command } => command.run(),
+            Command::Genesis { command } => command.run(),
+            Command::Bench { command } => command.run(),
+        }
+    }
+}
+
+/// A runtime for the commands that talk to nodes.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

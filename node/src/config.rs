@@ -1,0 +1,215 @@
+//! `node.toml`: where a node keeps its data, listens, and finds its peers.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The whole file. Relative paths are relative to the file's folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The chain specification.
+    pub(crate) genesis: PathBuf,
+    /// Database, vote state and open blocks.
+    pub(crate) data: PathBuf,
+    /// The validator's keys.
+    pub(crate) keys: Keys,
+    /// Other validators.
+    pub(crate) p2p: P2p,
+    /// JSON-RPC over HTTP and WebSocket.
+    pub(crate) rpc: Rpc,
+    /// The bank facade; absent: not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rest: Option<Rest>,
+    /// Health and Prometheus metrics.
+    pub(crate) metrics: Metrics,
+    /// Timing of consensus.
+    #[serde(default)]
+    pub(crate) consensus: Consensus,
+    /// Memory.
+    #[serde(default)]
+    pub(crate) store: StoreConfig,
+}
+
+/// The validator's keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keys {
+    /// The encrypted keystore.
+    pub(crate) keystore: PathBuf,
+    /// A file with the password, mode 0600. The environment variable `QENEX_KEYSTORE_PASSWORD` is
+    /// used without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// Other validators.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct P2p {
+    /// UDP address for QUIC.
+    pub(crate) listen: SocketAddr,
+    /// Where the other validators listen; their identities are in the specification.
+    #[serde(default)]
+    pub(crate) peers: Vec<Peer>,
+}
+
+/// One other validator.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Peer {
+    /// Its index in the specification.
+    pub(crate) index: u16,
+    /// Its UDP address.
+    pub(crate) address: SocketAddr,
+}
+
+/// JSON-RPC over HTTP and WebSocket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rpc {
+    /// TCP address.
+    pub(crate) listen: SocketAddr,
+}
+
+/// The bank facade.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rest {
+    /// TCP address.
+    pub(crate) listen: SocketAddr,
+    /// A file with the API key, mode 0600.
+    pub(crate) api_key_file: PathBuf,
+    /// A file with the gateway's secp256k1 key in hex, mode 0600.
+    pub(crate) gateway_key_file: PathBuf,
+    /// Whether payments must carry an `Idempotency-Key`.
+    #[serde(default = "yes")]
+    pub(crate) idempotency_required: bool,
+}
+
+/// Health and Prometheus metrics.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metrics {
+    /// TCP address.
+    pub(crate) listen: SocketAddr,
+}
+
+/// Timing of consensus.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Consensus {
+    /// Time a view gets on a good day, milliseconds: about four times its usual duration.
+    pub(crate) base_timeout_ms: u64,
+    /// Longest time a view gets, milliseconds.
+    pub(crate) max_timeout_ms: u64,
+    /// Longest time the leader spends executing a block it builds, milliseconds.
+    pub(crate) build_ms: u64,
+    /// Most transactions in a block it builds.
+    pub(crate) max_transactions: usize,
+}
+
+impl Default for Consensus {
+    fn default() -> Self {
+        Self { base_timeout_ms: 1_000, max_timeout_ms: 10_000, build_ms: 50, max_transactions: 10_000 }
+    }
+}
+
+/// Memory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StoreConfig {
+    /// RocksDB's block cache, MiB.
+    pub(crate) cache_mib: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { cache_mib: 256 }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Config {
+    /// Reads a file and makes its paths absolute.
+    ///
+    /// # Errors
+    ///
+    /// Names the file, and for a syntax error line and column.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        let mut config: Self = toml::from_str(&text)
+            .with_context(|| format!("the configuration {} is not valid", path.display()))?;
+        if config.consensus.base_timeout_ms == 0
+            || config.consensus.max_timeout_ms < config.consensus.base_timeout_ms
+        {
+            bail!(
+                "the configuration {} is not valid: consensus.max_timeout_ms must be at least \
+                 consensus.base_timeout_ms, and that above 0",
+                path.display()
+            );
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut paths = vec![&mut config.genesis, &mut config.data, &mut config.keys.keystore];
+        paths.extend(config.keys.password_file.as_mut());
+        if let Some(rest) = &mut config.rest {
+            paths.extend([&mut rest.api_key_file, &mut rest.gateway_key_file]);
+        }
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        genesis = "../genesis.json"
+        data = "data"
+        [keys]
+        keystore = "keystore.json"
+        [p2p]
+        listen = "127.0.0.1:30300"
+        [rpc]
+        listen = "127.0.0.1:8545"
+        [metrics]
+        listen = "127.0.0.1:9100"
+    "#;
+
+    fn read(text: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = read(GOOD).unwrap();
+        assert!(config.data.is_absolute() && config.data.ends_with("data"));
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_with_its_place() {
+        for (text, expected) in [
+            (GOOD.replace("8545", "85456789"), "invalid socket address"),
+            (GOOD.replace("data =", "date ="), "unknown field `date`"),
+            (GOOD.replace("[rpc]", "[rpc"), "line"),
+            (format!("{GOOD}\n[consensus]\nbase_timeout_ms = 0"), "base_timeout_ms"),
+        ] {
+            let error = format!("{:#}", read(&text).unwrap_err());
+            assert!(error.contains(expected) && error.contains("node.toml"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! The executor: the one thread that builds, checks and commits blocks.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result};
+use qenex_consensus::{
+    Block, BlockMeta, Built, Certificate, ConsensusHeader, Input, Purpose, View,
+};
+use qenex_exec::{
+    BlockAttributes, BuildLimits, Candidates, ExecError, SealedBlock, next_base_fee,
+};
+use qenex_pool::Best;
+use qenex_types::PooledTransaction;
+
+use super::{FinalityProof, Shared, driver::to_gauge, prev_randao, sync};
+use crate::{accounts::HeadAccounts, clock::unix_ms};
+
+/// How often an idle executor looks whether a heartbeat is due.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// How far a proposer's clock may be ahead of ours, milliseconds.
+const MAX_AHEAD_MS: u64 = 5_000;
+
+/// What the driver asks for.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Make a block.
+    Build {
+        /// The view to propose in.
+        view: View,
+        /// What to build on.
+        parent: BlockMeta,
+        /// Complete but for the time.
+        template: ConsensusHeader,
+        /// Whether an empty block is wanted too.
+        required: bool,
+    },
+    /// Execute a block and say whether it is right.
+    Validate {
+        /// To be repeated.
+        view: View,
+        /// What for.
+        purpose: Purpose,
+        /// The block.
+        block: Block,
+    },
+    /// Commit blocks.
+    Finalise {
+        /// In rising height.
+        chain: Vec<BlockMeta>,
+        /// Of the last one.
+        certificate: Certificate,
+    },
+    /// Catch up.
+    SyncTo {
+        /// Of the block to reach.
+        certificate: Certificate,
+    },
+    /// Flush and end.
+    Stop,
+}
+
+/// Says once that transactions wait, until the executor finds that none do.
+#[derive(Debug, Default)]
+pub(crate) struct WorkFlag(AtomicBool);
+
+impl WorkFlag {
+    /// Tells the driver, unless it knows.
+    pub(crate) fn announce(&self, shared: &Shared) {
+        if !self.0.swap(true, Ordering::SeqCst) {
+            shared.driver.send(Input::Work);
+        }
+    }
+}
+
+/// The executor's own things.
+pub(crate) struct Executor {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) jobs: Receiver<Job>,
+    pub(crate) work: Arc<WorkFlag>,
+    /// The newest block built or checked here.
+    tip: B256,
+    /// Time of the newest block, milliseconds since 1970.
+    tip_time_ms: u64,
+}
+
+impl Executor {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        jobs: Receiver<Job>,
+        work: Arc<WorkFlag>,
+        tip_time_ms: u64,
+    ) -> Self {
+        let tip = shared.chain.head().hash;
+        Self { shared, jobs, work, tip, tip_time_ms }
+    }
+
+    /// Runs until [`Job::Stop`], then writes what is only in memory.
+    ///
+    /// # Errors
+    ///
+    /// If the node's own state fails: the process must end.
+    pub(crate) fn run(mut self) -> Result<()> {
+        loop {
+            match self.jobs.recv_timeout(IDLE) {
+                Ok(Job::Build { view, parent, template, required }) => {
+                    self.build(view, parent, template, required)?;
+                }
+                Ok(Job::Validate { view, purpose, block }) => {
+                    self.validate(view, purpose, &block)?;
+                }
+                Ok(Job::Finalise { chain, certificate }) => self.finalise(&chain, &certificate)?,
+                Ok(Job::SyncTo { certificate }) => self.sync(&certificate)?,
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.look_for_work()?;
+        }
+        self.shared.chain.flush().context("cannot write the state")
+    }
+
+    fn build(
+        &mut self,
+        view: View,
+        parent: BlockMeta,
+        template: ConsensusHeader,
+        required: bool,
+    ) -> Result<()> {
+        let shared = self.shared.clone();
+        let parent_header = match self.header_of(parent.hash)? {
+            Some(header) => header,
+            None => {
+                tracing::warn!(%view, parent = %parent.hash, "cannot build on an unknown parent");
+                shared.driver.send(Input::Built { view, result: None });
+                return Ok(());
+            }
+        };
+        let parent_time = shared
+            .consensus_header(&parent.hash)
+            .map_or(parent_header.timestamp.saturating_mul(1_000), |header| header.time_ms);
+        let time_ms = unix_ms().max(parent_time.saturating_add(1));
+        let consensus_header = ConsensusHeader { time_ms, ..template };
+        let beneficiary = shared
+            .chain
+            .spec()
+            .validators
+            .get(shared.me.position())
+            .map_or(Address::ZERO, |validator| validator.fee_recipient);
+        let attributes = BlockAttributes {
+            timestamp: time_ms / 1_000,
+            beneficiary,
+            prev_randao: prev_randao(&parent.hash, &consensus_header),
+            consensus_hash: consensus_header.digest(),
+        };
+        let base_fee = next_base_fee(&parent_header, shared.chain.spec());
+        let mut candidates = PoolCandidates {
+            best: shared.pool.best(base_fee, &self.next_nonces(parent.hash)),
+            invalid: Vec::new(),
+        };
+        let limits = BuildLimits {
+            time: Duration::from_millis(shared.config.build_ms),
+            transactions: shared.config.max_transactions,
+            ..BuildLimits::default()
+        };
+        let (executed, built) =
+            shared.chain.build(parent.hash, attributes, &mut candidates, limits)?;
+        let invalid = std::mem::take(&mut candidates.invalid);
+        drop(candidates);
+        // On an open parent the reason may vanish with it; on the final head it stays.
+        if parent.hash == shared.chain.head().hash {
+            for hash in invalid {
+                shared.pool.remove_invalid(hash);
+            }
+        }
+        let result = (built.included > 0 || required || self.heartbeat_due()).then(|| {
+            self.tip = executed.block.hash;
+            self.tip_time_ms = time_ms;
+            let header = consensus_header.clone();
+            shared.headers.write().insert(executed.block.hash, header);
+            Built {
+                block: BlockMeta {
+                    hash: executed.block.hash,
+                    parent: parent.hash,
+                    height: executed.block.header.number,
+                },
+                consensus_header,
+                payload: executed.encoded,
+            }
+        });
+        shared.driver.send(Input::Built { view, result });
+        Ok(())
+    }
+
+    fn validate(&mut self, view: View, purpose: Purpose, block: &Block) -> Result<()> {
+        let hash = block.meta.hash;
+        let valid = match self.check(purpose, block) {
+            Ok(()) => true,
+            Err(Refusal::Invalid(reason)) => {
+                metrics::counter!("qenex_blocks_refused_total").increment(1);
+                tracing::warn!(%view, height = block.meta.height, %hash, reason, "block refused");
+                false
+            }
+            Err(Refusal::Fatal(error)) => return Err(error),
+        };
+        if valid {
+            self.tip = hash;
+            self.tip_time_ms = block.consensus_header.time_ms;
+            self.shared.headers.write().insert(hash, block.consensus_header.clone());
+        }
+        self.shared.driver.send(Input::BlockChecked { view, hash, valid });
+        Ok(())
+    }
+
+    fn check(&self, purpose: Purpose, block: &Block) -> Result<(), Refusal> {
+        let shared = &self.shared;
+        if let Some((known, _)) = shared.chain.header(block.meta.height)? {
+            return if known == block.meta.hash {
+                Ok(())
+            } else {
+                Err(Refusal::Invalid("another block is final at its height".into()))
+            };
+        }
+        let consensus = &block.consensus_header;
+        if purpose == Purpose::Vote {
+            let latest = unix_ms().saturating_add(MAX_AHEAD_MS);
+            if consensus.time_ms > latest {
+                return Err(Refusal::Invalid(format!(
+                    "its time {} is ahead of this node's clock",
+                    consensus.time_ms
+                )));
+            }
+        }
+        if let Some(parent) = shared.consensus_header(&block.meta.parent)
+            && consensus.time_ms <= parent.time_ms
+        {
+            return Err(Refusal::Invalid("its time is not after its parent's".into()));
+        }
+        let executed = shared.chain.check(&block.payload, &|hash| shared.pool.get(hash))?;
+        let header = &executed.block.header;
+        let proposer = shared.chain.spec().validators.get(consensus.proposer.position());
+        let expected = [
+            ("timestamp", header.timestamp == consensus.time_ms / 1_000),
+            ("mixHash", header.mix_hash == prev_randao(&block.meta.parent, consensus)),
+            ("miner", proposer.is_some_and(|p| p.fee_recipient == header.beneficiary)),
+        ];
+        match expected.iter().find(|(_, right)| !right) {
+            Some((field, _)) => Err(Refusal::Invalid(format!("wrong {field}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn finalise(&mut self, chain: &[BlockMeta], certificate: &Certificate) -> Result<()> {
+        let head = self.shared.chain.head().header.number;
+        let mut proven = Vec::with_capacity(chain.len());
+        for block in chain.iter().filter(|block| block.height > head) {
+            let consensus_header = self
+                .shared
+                .consensus_header(&block.hash)
+                .with_context(|| format!("no consensus header of block {}", block.height))?;
+            let own = certificate.reference.hash == block.hash;
+            let proof = FinalityProof {
+                consensus_header,
+                certificate: own.then(|| certificate.clone()),
+            };
+            proven.push((block.hash, proof.encode()));
+        }
+        let blocks = self.shared.chain.finalise(&proven)?;
+        self.committed(&blocks, certificate.reference.view);
+        Ok(())
+    }
+
+    fn sync(&mut self, certificate: &Certificate) -> Result<()> {
+        self.shared.standing.write().syncing = true;
+        tracing::info!(view = %certificate.reference.view, "catching up with final blocks of peers");
+        let shared = self.shared.clone();
+        let result = sync::run(&shared, certificate, |blocks, view| self.committed(blocks, view));
+        shared.standing.write().syncing = false;
+        match result {
+            Err(_) if shared.is_stopping() => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Tells everybody about new final blocks.
+    fn committed(&mut self, blocks: &[Arc<SealedBlock>], view: View) {
+        let shared = self.shared.clone();
+        let Some(last) = blocks.last() else { return };
+        let accounts = HeadAccounts(shared.chain.clone());
+        for block in blocks {
+            let included = block
+                .transactions
+                .iter()
+                .map(|tx| (*tx.inner().tx_hash(), tx.signer(), tx.inner().nonce()));
+            let recipients = block.transactions.iter().filter_map(|tx| tx.inner().to());
+            shared.pool.on_final(included, recipients, &accounts);
+            let count = block.transactions.len() as u64;
+            metrics::counter!("qenex_transactions_final_total").increment(count);
+            metrics::counter!("qenex_blocks_final_total").increment(1);
+            // Nobody listening is fine.
+            let _listeners = shared.heads.send(block.clone());
+        }
+        let number = last.header.number;
+        metrics::gauge!("qenex_chain_height").set(to_gauge(number));
+        tracing::debug!(number, transactions = last.transactions.len(), hash = %last.hash, "final");
+        let open: Vec<B256> = shared.chain.open_branch(self.tip).iter().map(|e| e.block.hash).collect();
+        if open.is_empty() {
+            self.tip = last.hash;
+        }
+        shared.headers.write().retain(|hash, _| {
+            *hash == last.hash || shared.chain.proposal(hash).is_some()
+        });
+        shared.driver.send(Input::Finalised { height: number, view, hash: last.hash });
+    }
+
+    /// Tells the driver whether transactions wait behind the tip, or a heartbeat is due.
+    fn look_for_work(&self) -> Result<()> {
+        if self.has_work()? {
+            self.work.announce(&self.shared);
+        } else if self.work.0.load(Ordering::SeqCst) {
+            self.shared.driver.send(Input::NoWork);
+            self.work.0.store(false, Ordering::SeqCst);
+            // What was admitted between the look and the store would be forgotten.
+            if self.has_work()? {
+                self.work.announce(&self.shared);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_work(&self) -> Result<bool> {
+        if self.heartbeat_due() {
+            return Ok(true);
+        }
+        if self.shared.pool.is_empty_of_pending() {
+            return Ok(false);
+        }
+        let Some(header) = self.header_of(self.tip)? else { return Ok(true) };
+        let base_fee = next_base_fee(&header, self.shared.chain.spec());
+        Ok(self.shared.pool.has_executable(base_fee, &self.next_nonces(self.tip)))
+    }
+
+    fn heartbeat_due(&self) -> bool {
+        let interval = self.shared.chain.spec().heartbeat_ms;
+        interval > 0 && unix_ms() >= self.tip_time_ms.saturating_add(interval)
+    }
+
+    fn header_of(&self, hash: B256) -> Result<Option<alloy_consensus::Header>> {
+        let chain = &self.shared.chain;
+        let head = chain.head();
+        if head.hash == hash {
+            return Ok(Some(head.header.clone()));
+        }
+        if let Some(executed) = chain.proposal(&hash) {
+            return Ok(Some(executed.block.header.clone()));
+        }
+        Ok(chain.block_by_hash(hash)?.map(|block| block.header.clone()))
+    }
+
+    /// Next nonces of senders with transactions in open blocks under `tip`.
+    fn next_nonces(&self, tip: B256) -> BTreeMap<Address, u64> {
+        let mut nonces = BTreeMap::new();
+        for executed in self.shared.chain.open_branch(tip).iter().rev() {
+            nonces.extend(executed.block.next_nonces());
+        }
+        nonces
+    }
+}
+
+/// Why a block gets no vote.
+enum Refusal {
+    Invalid(String),
+    Fatal(anyhow::Error),
+}
+
+impl From<ExecError> for Refusal {
+    fn from(error: ExecError) -> Self {
+        match error {
+            ExecError::State(_) => Self::Fatal(error.into()),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+/// The pool's best transactions, as the builder takes them.
+struct PoolCandidates<'a> {
+    best: Best<'a>,
+    invalid: Vec<B256>,
+}
+
+impl Candidates for PoolCandidates<'_> {
+    fn next(&mut self) -> Option<PooledTransaction> {
+        self.best.next()
+    }
+
+    fn refuse(&mut self, transaction: &PooledTransaction, reason: &str) {
+        tracing::debug!(hash = %transaction.inner().tx_hash(), reason, "not in this block");
+        self.best.skip_sender(transaction.signer());
+        // What only lacks room stays in the pool.
+        if !reason.starts_with("exceeds block gas limit") {
+            self.invalid.push(*transaction.inner().tx_hash());
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Consensus carried out: the threads around the pure machine of `consensus/core`.
+//!
+//! ```text
+//! network ──bytes──> verification (rayon) ──verified inputs──> driver thread: Core::step
+//!                                                                │ sign, vote log, open blocks, send
+//!                                                                └─> executor thread: build, check,
+//!                                                                     commit, sync
+//! ```
+//!
+//! The driver is the only writer of the vote log, the executor the only writer of the chain.
+
+mod bodies;
+mod driver;
+mod executor;
+mod proof;
+mod serve;
+mod sync;
+mod verify;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alloy_primitives::{B256, Bytes, keccak256};
+use anyhow::{Context as _, Result};
+use parking_lot::{Mutex, RwLock};
+use qenex_consensus::{
+    BlockMeta, Committee, ConsensusHeader, Input, PayloadVerifier, SignatureVerifier, Tick,
+    ValidatorIndex, VerifyContext, Window,
+};
+use qenex_exec::{Chain, SealedBlock, decode_block};
+use qenex_net::NetworkHandle;
+use qenex_pool::Pool;
+use tokio::sync::broadcast;
+
+pub(crate) use bodies::Bodies;
+pub(crate) use driver::{Driver, DriverHandle};
+pub(crate) use executor::Executor;
+pub(crate) use proof::FinalityProof;
+pub(crate) use serve::on_request;
+pub(crate) use verify::on_message;
+
+/// The one epoch of a static validator set.
+pub(crate) const EPOCH: u64 = 1;
+
+/// What the threads of consensus share.
+pub(crate) struct Shared {
+    /// Hash of the specification: bound into every signature.
+    pub(crate) chain_id: B256,
+    /// Which validator this is.
+    pub(crate) me: ValidatorIndex,
+    /// The validators.
+    pub(crate) committee: Committee,
+    /// Their keys.
+    pub(crate) signatures: Box<dyn SignatureVerifier>,
+    /// The chain.
+    pub(crate) chain: Arc<Chain>,
+    /// Transactions that wait.
+    pub(crate) pool: Arc<Pool>,
+    /// Peers; absent with a single validator.
+    pub(crate) network: Option<NetworkHandle>,
+    /// The driver's ear.
+    pub(crate) driver: DriverHandle,
+    /// Final blocks, for those who listen.
+    pub(crate) heads: broadcast::Sender<Arc<SealedBlock>>,
+    /// Runs requests to peers.
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Consensus headers of open blocks and of the head, by block hash.
+    pub(crate) headers: RwLock<BTreeMap<B256, ConsensusHeader>>,
+    /// Blocks voted on that are not final.
+    pub(crate) bodies: Mutex<Bodies>,
+    /// What the machine has use for.
+    pub(crate) window: RwLock<Window>,
+    /// Building, timing.
+    pub(crate) config: crate::config::Consensus,
+    /// Set once: the node stops.
+    pub(crate) stopping: std::sync::atomic::AtomicBool,
+    /// Where the machine stands, for `qenex_consensusState`.
+    pub(crate) standing: RwLock<Standing>,
+}
+
+/// Where the machine stands, for people.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub(crate) struct Standing {
+    /// The current view.
+    pub(crate) view: u64,
+    /// View of the last final block's certificate.
+    pub(crate) final_view: u64,
+    /// Views that ended by timeout since the start.
+    pub(crate) timeouts: u64,
+    /// A height that peers proved to be final and this node is fetching.
+    pub(crate) syncing: bool,
+    /// Rule breaks by others seen since the start.
+    pub(crate) evidence: u64,
+}
+
+impl Shared {
+    /// What messages are checked against.
+    pub(crate) fn verify_context(&self) -> VerifyContext<'_> {
+        VerifyContext {
+            chain_id: self.chain_id,
+            committee: &self.committee,
+            signatures: self.signatures.as_ref(),
+            payloads: &BlockBinding,
+        }
+    }
+
+    /// Whether the node is on its way out.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The consensus header of an open or recent block.
+    pub(crate) fn consensus_header(&self, hash: &B256) -> Option<ConsensusHeader> {
+        if let Some(header) = self.headers.read().get(hash) {
+            return Some(header.clone());
+        }
+        self.bodies.lock().get(hash).map(|block| block.consensus_header)
+    }
+}
+
+/// Ties a block's bytes to what consensus says about it.
+#[derive(Clone, Copy, Debug)]
+struct BlockBinding;
+
+impl PayloadVerifier for BlockBinding {
+    fn binds(&self, block: &qenex_consensus::Block) -> bool {
+        let Ok(decoded) = decode_block(&block.payload) else { return false };
+        let header = &decoded.header;
+        let meta = BlockMeta {
+            hash: header.hash_slow(),
+            parent: header.parent_hash,
+            height: header.number,
+        };
+        let transactions =
+            alloy_consensus::proofs::calculate_transaction_root(&decoded.body.transactions);
+        meta == block.meta
+            && header.parent_beacon_block_root == Some(block.consensus_header.digest())
+            && header.transactions_root == transactions
+    }
+}
+
+/// `mixHash` of a block: different in every view, for display, not safe for lotteries.
+pub(crate) fn prev_randao(parent: &B256, header: &ConsensusHeader) -> B256 {
+    let mut bytes = [0_u8; 48];
+    bytes[..32].copy_from_slice(parent.as_slice());
+    bytes[32..40].copy_from_slice(&header.justify_view.0.to_be_bytes());
+    bytes[40..].copy_from_slice(&header.view.0.to_be_bytes());
+    keccak256(bytes)
+}
+
+/// Sends an input to the driver; false if it has stopped.
+pub(crate) fn tell(driver: &DriverHandle, input: Input) -> bool {
+    driver.send(input)
+}
+
+/// Reads what is proven about a final block.
+pub(crate) fn final_proof(chain: &Chain, number: u64) -> Result<Option<FinalityProof>> {
+    let bytes: Option<Bytes> = chain.certificate(number)?;
+    bytes
+        .filter(|bytes| !bytes.is_empty())
+        .map(|bytes| {
+            FinalityProof::decode(&bytes)
+                .with_context(|| format!("the stored proof of block {number} is damaged"))
+        })
+        .transpose()
+}
+
+/// A moment of the driver's clock, for logs.
+pub(crate) fn millis(tick: Tick) -> u64 {
+    tick.0
+}

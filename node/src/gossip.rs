@@ -1,0 +1,53 @@
+//! Transactions to and from peers, in batches.
+
+use std::sync::Arc;
+
+use alloy_primitives::Bytes;
+use qenex_net::NetworkHandle;
+use qenex_pool::Pool;
+
+use crate::accounts::HeadAccounts;
+
+/// Bytes of transactions in one batch at most; under the network's limit with room for the framing.
+const BATCH_BYTES: usize = 200 * 1024;
+
+/// Sends transactions that this node admitted to all peers.
+pub(crate) fn publish(network: &NetworkHandle, transactions: &[Bytes]) {
+    let mut batch: Vec<Bytes> = Vec::new();
+    let mut size = 0_usize;
+    let send = |batch: &mut Vec<Bytes>| {
+        if batch.is_empty() {
+            return;
+        }
+        let bytes: Bytes = alloy_rlp::encode(&*batch).into();
+        batch.clear();
+        if let Err(error) = network.publish_transactions(bytes) {
+            tracing::warn!(%error, "cannot gossip transactions");
+        }
+    };
+    for transaction in transactions {
+        if size.saturating_add(transaction.len()) > BATCH_BYTES {
+            send(&mut batch);
+            size = 0;
+        }
+        size = size.saturating_add(transaction.len()).saturating_add(4);
+        batch.push(transaction.clone());
+    }
+    send(&mut batch);
+}
+
+/// Admits a batch that a peer sent. Answers how many are new.
+pub(crate) fn receive(pool: &Pool, accounts: &HeadAccounts, bytes: &[u8]) -> Option<usize> {
+    let batch: Vec<Bytes> = alloy_rlp::decode_exact(bytes).ok()?;
+    let results = pool.add_raw_batch(&batch, accounts);
+    Some(results.iter().filter(|result| result.is_ok()).count())
+}
+
+/// Shared handles for the admission of gossip.
+#[derive(Clone, Debug)]
+pub(crate) struct Admission {
+    /// Where transactions go.
+    pub(crate) pool: Arc<Pool>,
+    /// What they are checked against.
+    pub(crate) accounts: HeadAccounts,
+}
