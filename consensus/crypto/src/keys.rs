@@ -225,7 +225,7 @@ impl HybridPublicKey {
     /// Whether `signature` is this key's for `message`, by both halves.
     ///
     /// Everybody must judge alike, so there is one rule: exact length, strict Ed25519, ML-DSA-65.
-    /// The cheaper half goes first, so that nonsense costs a third of a good signature.
+    /// The cheaper half goes first, so that nonsense costs half of a good signature.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         let Some((ed25519, ml_dsa_65)) = signature.split_first_chunk::<ED25519_LEN>() else {
