@@ -1,9 +1,9 @@
 //! How long a block's state root takes, over a real RocksDB with a million accounts.
 //!
 //! `trie::root` is [`qenex_trie::State::apply`] alone, of accounts that have just been read, as
-//! execution does; trie nodes come from the store or the cache as it happens. `trie::block` also keeps the result and
-//! commits it, with the flush in the background. Measured is the processor time of all threads, not
-//! the wall clock: it means the same on a busy machine.
+//! execution does; trie nodes come from the store or the cache as it happens. `trie::block` also
+//! reads them, keeps the result and commits it, with the flush in the background. Measured is the
+//! processor time of all threads, not the wall clock: it means about the same on a busy machine.
 
 use std::{collections::BTreeMap, hint::black_box};
 

@@ -19,6 +19,9 @@ pub(crate) struct NodeKey {
     pub(crate) path: Nibbles,
 }
 
+/// A changed account as it was, and its changed slots as they were.
+pub(crate) type Before = (B256, Option<Account>, Vec<(B256, U256)>);
+
 /// The changes of one block that is not yet flushed. Immutable; shared by all who read through it.
 #[derive(Debug, Default)]
 pub struct Layer {
@@ -30,8 +33,8 @@ pub struct Layer {
     pub(crate) storage: B256Map<B256Map<U256>>,
     pub(crate) code: B256Map<Bytes>,
     pub(crate) nodes: HashMap<NodeKey, Option<Arc<Row>>>,
-    /// Changed accounts as they were before, each with its changed slots as they were.
-    pub(crate) before: Vec<(B256, Option<Account>, Vec<(B256, U256)>)>,
+    /// What was there before the block, for the history.
+    pub(crate) before: Vec<Before>,
     /// Bytes in memory, roughly.
     pub(crate) bytes: usize,
 }

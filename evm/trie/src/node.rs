@@ -192,7 +192,7 @@ impl Row {
             node.iter().filter(|(_, child)| child.leaf.is_some()).fold(0, |m, (i, _)| m | 1 << i);
         row.extend_from_slice(&node.mask.to_be_bytes());
         row.extend_from_slice(&u16::to_be_bytes(leaves));
-        let known = (path.len() + node.extension.len() + 1) / 2;
+        let known = (path.len() + node.extension.len()).div_ceil(2);
         for child in &node.children {
             let reference = if child.rlp.len() == 33 { &child.rlp[1..] } else { &child.rlp[..] };
             row.push(u8::try_from(reference.len()).unwrap_or(u8::MAX)); // At most 32.
@@ -245,7 +245,7 @@ fn decode_branch(path: &Nibbles, row: &[u8], length: RowError) -> Result<Node, R
     if mask.count_ones() < 2 || leaves & !mask != 0 {
         return Err(RowError::NotCanonical);
     }
-    let known = (depth + 1) / 2;
+    let known = depth.div_ceil(2);
     let mut prefix = path.join(&extension);
     let mut children = Vec::with_capacity(count(mask));
     for index in nibbles_of(mask) {

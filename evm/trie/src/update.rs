@@ -354,7 +354,7 @@ fn place<S: Source>(
             match value {
                 LeafValue::Kept(rlp) => return Ok(Child { rlp, leaf: Some(key) }),
                 LeafValue::New(value) => {
-                    node::encode_leaf(&key, path.len(), value, &mut work.buffer)
+                    node::encode_leaf(&key, path.len(), value, &mut work.buffer);
                 }
                 LeafValue::Moved => {
                     let value = source.value(&key)?;
