@@ -1,1 +1,129 @@
-//! Ethereum JSON-RPC over HTTP and WebSocket.
+//! Ethereum JSON-RPC over HTTP and WebSocket, on one port.
+//!
+//! What wallets, libraries and Foundry call, with the errors they expect. Only final blocks are
+//! shown, so `latest`, `safe` and `finalized` are one. Knows nothing of consensus: what it says of
+//! it comes as JSON through [`NodeInfo`]; chain and pool are read directly.
+//!
+//! - `server.rs`: binding, limits, start and stop; `http.rs`: the two plain GET routes.
+//! - `middleware.rs`: unknown methods, batches, metrics; `args.rs`, `error.rs`: parameters, errors.
+//! - `api.rs`: what methods share; `methods/`: the methods; `convert.rs`: blocks as clients see them.
+//! - `admission.rs`: raw transactions of all connections in few large batches to the pool.
+//! - `filters.rs`, `subscribe.rs`: polling filters and WebSocket subscriptions.
+
+mod admission;
+mod api;
+mod args;
+mod convert;
+mod error;
+mod filters;
+mod http;
+mod methods;
+mod middleware;
+mod server;
+mod subscribe;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use alloy_primitives::Bytes;
+use qenex_exec::{Chain, SealedBlock};
+use qenex_pool::{AccountReader, Pool};
+use qenex_types::PooledTransaction;
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+pub use server::{RpcError, RpcHandle, serve};
+
+/// Where to listen, and the bounds of a request.
+#[derive(Clone, Debug)]
+pub struct RpcConfig {
+    /// Address of both HTTP and WebSocket. Port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Most bytes of a request body or WebSocket message.
+    pub max_body: u32,
+    /// Most bytes of a response.
+    pub max_response: u32,
+    /// Most connections.
+    pub max_connections: u32,
+    /// Most subscriptions of one connection.
+    pub max_subscriptions: u32,
+    /// Most calls of a batch.
+    pub max_batch: u32,
+    /// Most gas of `eth_call` and its like.
+    pub gas_cap: u64,
+    /// Most blocks `eth_getLogs` may range over.
+    pub max_log_blocks: u64,
+    /// Most logs an answer may have.
+    pub max_logs: usize,
+    /// Most polling filters at a time.
+    pub max_filters: usize,
+    /// Calls, estimates, proofs and log queries that run at a time.
+    pub max_heavy: usize,
+    /// Priority fee suggested when recent blocks give no example, wei per gas.
+    pub default_priority_fee: u128,
+    /// How long `eth_sendRawTransactionSync` waits unless told otherwise, milliseconds.
+    pub sync_timeout_ms: u64,
+}
+
+impl RpcConfig {
+    /// The usual bounds.
+    #[must_use]
+    pub const fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            max_body: 10 << 20,
+            max_response: 32 << 20,
+            max_connections: 500,
+            max_subscriptions: 64,
+            max_batch: 1_000,
+            gas_cap: 50_000_000,
+            max_log_blocks: 10_000,
+            max_logs: 10_000,
+            max_filters: 10_000,
+            max_heavy: 4,
+            default_priority_fee: 1_000_000_000,
+            sync_timeout_ms: 20_000,
+        }
+    }
+}
+
+/// What the node knows of itself and its consensus.
+pub trait NodeInfo: Send + Sync {
+    /// Connected peers.
+    fn peer_count(&self) -> usize;
+    /// Final height and the highest known one while the node catches up.
+    fn syncing(&self) -> Option<(u64, u64)>;
+    /// Answer of `GET /api/v1/blockchain/info` and `qenex_blockchainInfo`.
+    fn blockchain_info(&self) -> Value;
+    /// Answer of `qenex_consensusState`.
+    fn consensus_state(&self) -> Value;
+    /// Answer of `qenex_getValidators`.
+    fn validators(&self) -> Value;
+    /// The commit certificate of a final block.
+    fn certificate(&self, height: u64) -> Option<Bytes>;
+}
+
+/// What the methods work on.
+pub struct RpcContext {
+    /// Final blocks and state.
+    pub chain: Arc<Chain>,
+    /// Pending transactions.
+    pub pool: Arc<Pool>,
+    /// Accounts of the final head, for admission to the pool.
+    pub accounts: Arc<dyn AccountReader>,
+    /// Final blocks, sent by the node after `chain` shows them.
+    pub heads: broadcast::Sender<Arc<SealedBlock>>,
+    /// Transactions new in the pool. Those admitted here are sent here; the node sends the others.
+    pub pending: broadcast::Sender<PooledTransaction>,
+    /// Called with the raw transactions admitted here, for gossip and to wake consensus.
+    pub on_transactions: Box<dyn Fn(Vec<Bytes>) + Send + Sync>,
+    /// The node.
+    pub info: Arc<dyn NodeInfo>,
+    /// Answer of `web3_clientVersion`, e.g. `qenex/v0.1.0/linux-x86_64`.
+    pub client_version: String,
+}
+
+impl std::fmt::Debug for RpcContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RpcContext").field("client_version", &self.client_version).finish()
+    }
+}

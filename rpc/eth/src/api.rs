@@ -1,0 +1,117 @@
+//! What all methods share: the context, block references, and a bound on heavy work.
+
+use std::sync::Arc;
+
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use parking_lot::Mutex;
+use qenex_exec::{Chain, SealedBlock};
+use tokio::sync::Semaphore;
+
+use crate::{
+    RpcConfig, RpcContext, admission::Admission, args::Args, error::Failure, filters::Filters,
+};
+
+/// Blocks this far below the head are in memory, decoded; older ones are read from disk.
+const IN_MEMORY: u64 = 256;
+
+/// The state behind the methods.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) config: RpcConfig,
+    pub(crate) context: Arc<RpcContext>,
+    pub(crate) admission: Admission,
+    pub(crate) filters: Filters,
+    /// The last suggested priority fee, and the height it was made at.
+    pub(crate) suggested_tip: Mutex<Option<(u64, u128)>>,
+    heavy: Arc<Semaphore>,
+}
+
+impl Api {
+    pub(crate) fn new(config: RpcConfig, context: Arc<RpcContext>, admission: Admission) -> Self {
+        Self {
+            filters: Filters::new(config.max_filters),
+            heavy: Arc::new(Semaphore::new(config.max_heavy.max(1))),
+            suggested_tip: Mutex::new(None),
+            config,
+            context,
+            admission,
+        }
+    }
+
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.context.chain
+    }
+
+    /// Height of the last final block.
+    pub(crate) fn height(&self) -> u64 {
+        self.chain().head().header.number
+    }
+
+    /// Runs heavy work on a blocking thread, of which there are few at a time.
+    pub(crate) async fn heavy<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let permit = Arc::clone(&self.heavy).acquire_owned().await.map_err(Failure::internal)?;
+        let api = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&api);
+            drop(permit);
+            result
+        });
+        done.await.map_err(Failure::internal)?
+    }
+
+    /// Runs work on the state after a block: at once for the head, else as heavy work.
+    pub(crate) async fn at<T: Send + 'static>(
+        self: &Arc<Self>,
+        number: u64,
+        work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        if number == self.height() { work(self) } else { self.heavy(work).await }
+    }
+
+    /// The height a block parameter names. Omitted: the head.
+    pub(crate) fn resolve(&self, id: Option<BlockId>) -> Result<u64, Failure> {
+        let number = match id {
+            None => Some(self.height()),
+            Some(BlockId::Number(tag)) => self.number(tag),
+            Some(BlockId::Hash(hash)) => {
+                self.chain().block_by_hash(hash.block_hash)?.map(|block| block.header.number)
+            }
+        };
+        number.ok_or_else(Failure::unknown_block)
+    }
+
+    /// The height a number or tag names, if there is such a block. All tags but `earliest` are the
+    /// head: there is nothing after it that could be shown.
+    pub(crate) fn number(&self, tag: BlockNumberOrTag) -> Option<u64> {
+        match tag {
+            BlockNumberOrTag::Number(number) => Some(number).filter(|n| *n <= self.height()),
+            BlockNumberOrTag::Earliest => Some(0),
+            _ => Some(self.height()),
+        }
+    }
+
+    /// The height of the state parameter at `index`.
+    pub(crate) fn state_arg(&self, args: &Args, index: usize) -> Result<u64, Failure> {
+        self.resolve(args.optional(index)?)
+    }
+
+    /// A block by parameter, or none if there is no such block.
+    pub(crate) async fn block(
+        self: &Arc<Self>,
+        id: BlockId,
+    ) -> Result<Option<Arc<SealedBlock>>, Failure> {
+        match id {
+            BlockId::Hash(hash) => Ok(self.chain().block_by_hash(hash.block_hash)?),
+            BlockId::Number(tag) => match self.number(tag) {
+                None => Ok(None),
+                Some(number) if number.saturating_add(IN_MEMORY) > self.height() => {
+                    Ok(self.chain().block(number)?)
+                }
+                Some(number) => self.heavy(move |api| Ok(api.chain().block(number)?)).await,
+            },
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! All methods, one table.
+
+mod blocks;
+mod call;
+mod debug;
+mod fees;
+mod logs;
+mod node;
+mod state;
+mod submit;
+mod txpool;
+
+use std::sync::Arc;
+
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_primitives::B256;
+use jsonrpsee::{RpcModule, server::RegisterMethodError, types::ErrorObjectOwned};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{api::Api, args::Args, error::Failure};
+
+/// An answer that is already text: large ones are written where they are made, off the threads
+/// that serve connections.
+pub(crate) type Json = Box<RawValue>;
+
+pub(crate) fn json(value: &impl Serialize) -> Result<Json, Failure> {
+    serde_json::value::to_raw_value(value).map_err(Failure::internal)
+}
+
+/// The tag or number of the parameter at `index`.
+fn tag(args: &Args, index: usize) -> Result<BlockId, Failure> {
+    Ok(BlockId::Number(args.get::<BlockNumberOrTag>(index)?))
+}
+
+/// The hash of the parameter at `index`.
+fn hash(args: &Args, index: usize) -> Result<BlockId, Failure> {
+    Ok(BlockId::from(args.get::<B256>(index)?))
+}
+
+/// `name (most parameters) => function`.
+macro_rules! register {
+    ($module:ident { $($name:literal ($most:literal) => $function:path,)* }) => {$(
+        $module.register_async_method($name, |params, api: Arc<Api>, _| async move {
+            let args = Args::parse(params.as_str(), $most).map_err(ErrorObjectOwned::from)?;
+            $function(api, args).await.map_err(ErrorObjectOwned::from)
+        })?;
+    )*};
+}
+
+/// The methods, subscriptions apart.
+pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodError> {
+    let mut module = RpcModule::from_arc(api);
+    register!(module {
+        "web3_clientVersion" (0) => node::client_version,
+        "web3_sha3" (1) => node::sha3,
+        "net_version" (0) => node::net_version,
+        "net_listening" (0) => node::listening,
+        "net_peerCount" (0) => node::peer_count,
+        "rpc_modules" (0) => node::modules,
+        "eth_chainId" (0) => node::chain_id,
+        "eth_protocolVersion" (0) => node::protocol_version,
+        "eth_syncing" (0) => node::syncing,
+        "eth_accounts" (0) => node::accounts,
+        "eth_coinbase" (0) => node::coinbase,
+        "eth_mining" (0) => node::mining,
+        "eth_hashrate" (0) => node::hashrate,
+        "qenex_blockchainInfo" (0) => node::blockchain_info,
+        "qenex_consensusState" (0) => node::consensus_state,
+        "qenex_getValidators" (0) => node::validators,
+        "qenex_getFinalityCertificate" (1) => node::certificate,
+    });
+    register!(module {
+        "eth_blockNumber" (0) => blocks::block_number,
+        "eth_getBlockByNumber" (2) => blocks::block_by_number,
+        "eth_getBlockByHash" (2) => blocks::block_by_hash,
+        "eth_getHeaderByNumber" (1) => blocks::header_by_number,
+        "eth_getHeaderByHash" (1) => blocks::header_by_hash,
+        "eth_getBlockTransactionCountByNumber" (1) => blocks::count_by_number,
+        "eth_getBlockTransactionCountByHash" (1) => blocks::count_by_hash,
+        "eth_getBlockReceipts" (1) => blocks::receipts,
+        "eth_getUncleCountByBlockNumber" (1) => blocks::uncles_by_number,
+        "eth_getUncleCountByBlockHash" (1) => blocks::uncles_by_hash,
+        "eth_getUncleByBlockNumberAndIndex" (2) => blocks::uncle,
+        "eth_getUncleByBlockHashAndIndex" (2) => blocks::uncle,
+        "eth_getTransactionByHash" (1) => blocks::transaction,
+        "eth_getTransactionByBlockNumberAndIndex" (2) => blocks::transaction_by_number,
+        "eth_getTransactionByBlockHashAndIndex" (2) => blocks::transaction_by_hash,
+        "eth_getTransactionReceipt" (1) => blocks::receipt,
+        "eth_getRawTransactionByHash" (1) => blocks::raw_transaction,
+        "eth_getRawTransactionByBlockNumberAndIndex" (2) => blocks::raw_by_number,
+        "eth_getRawTransactionByBlockHashAndIndex" (2) => blocks::raw_by_hash,
+    });
+    register!(module {
+        "eth_getBalance" (2) => state::balance,
+        "eth_getCode" (2) => state::code,
+        "eth_getStorageAt" (3) => state::storage,
+        "eth_getTransactionCount" (2) => state::transaction_count,
+        "eth_getProof" (3) => state::proof,
+        "eth_call" (4) => call::call,
+        "eth_estimateGas" (4) => call::estimate_gas,
+        "eth_createAccessList" (3) => call::create_access_list,
+        "eth_gasPrice" (0) => fees::gas_price,
+        "eth_maxPriorityFeePerGas" (0) => fees::priority_fee,
+        "eth_baseFee" (0) => fees::base_fee,
+        "eth_blobBaseFee" (0) => fees::blob_base_fee,
+        "eth_feeHistory" (3) => fees::fee_history,
+        "eth_sendRawTransaction" (1) => submit::send_raw,
+        "eth_sendRawTransactionSync" (2) => submit::send_raw_sync,
+    });
+    register!(module {
+        "eth_getLogs" (1) => logs::get_logs,
+        "eth_newFilter" (1) => logs::new_filter,
+        "eth_newBlockFilter" (0) => logs::new_block_filter,
+        "eth_newPendingTransactionFilter" (1) => logs::new_pending_filter,
+        "eth_getFilterChanges" (1) => logs::filter_changes,
+        "eth_getFilterLogs" (1) => logs::filter_logs,
+        "eth_uninstallFilter" (1) => logs::uninstall,
+        "txpool_status" (0) => txpool::status,
+        "txpool_content" (0) => txpool::content,
+        "txpool_contentFrom" (1) => txpool::content_from,
+        "txpool_inspect" (0) => txpool::inspect,
+        "debug_getRawHeader" (1) => debug::raw_header,
+        "debug_getRawBlock" (1) => debug::raw_block,
+        "debug_getRawReceipts" (1) => debug::raw_receipts,
+        "debug_getRawTransaction" (1) => blocks::raw_transaction,
+    });
+    Ok(module)
+}

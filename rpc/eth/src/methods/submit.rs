@@ -1,0 +1,55 @@
+//! Sending transactions.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, Bytes};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Duration, timeout},
+};
+
+use crate::{
+    api::Api,
+    args::{Args, Quantity},
+    convert::{self, RpcReceipt},
+    error::Failure,
+};
+
+/// Longest that `eth_sendRawTransactionSync` waits, milliseconds.
+const MAX_WAIT_MS: u64 = 60_000;
+
+pub(super) async fn send_raw(api: Arc<Api>, args: Args) -> Result<B256, Failure> {
+    api.admission.submit_one(args.get(0)?).await
+}
+
+/// EIP-7966: sends, and answers with the receipt when the transaction is final.
+pub(super) async fn send_raw_sync(api: Arc<Api>, args: Args) -> Result<RpcReceipt, Failure> {
+    let raw: Bytes = args.get(0)?;
+    let asked: Option<Quantity> = args.optional(1)?;
+    let wait_ms = match asked {
+        None | Some(Quantity(0)) => api.config.sync_timeout_ms,
+        Some(Quantity(ms)) => ms.min(MAX_WAIT_MS),
+    };
+    // Listening begins before sending, so that no block is missed.
+    let mut heads = api.context.heads.subscribe();
+    let hash = api.admission.submit_one(raw).await?;
+    let included = async {
+        loop {
+            if let Some((block, index)) = api.chain().transaction(hash)?
+                && let Some(receipt) = convert::receipt(&block, index)
+            {
+                return Ok(receipt);
+            }
+            match heads.recv().await {
+                Ok(_) | Err(RecvError::Lagged(_)) => (),
+                Err(RecvError::Closed) => {
+                    return Err(Failure::internal("the node is shutting down"));
+                }
+            }
+        }
+    };
+    match timeout(Duration::from_millis(wait_ms), included).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failure::sync_timeout(hash, wait_ms)),
+    }
+}
