@@ -102,6 +102,8 @@ pub struct Core {
     has_work: bool,
     work_since_build: bool,
     timer_for: Option<View>,
+    /// How often the TIMEOUT of this view was repeated.
+    repeats: u32,
     peers: Vec<Peer>,
 }
 
@@ -145,6 +147,7 @@ impl Core {
             has_work: false,
             work_since_build: false,
             timer_for: None,
+            repeats: 0,
             peers: vec![Peer::default(); config.committee.len()],
             config,
         }

@@ -18,6 +18,10 @@ const MAX_BACKOFF: u64 = 10;
 /// A leader must have been silent for this many views before it is skipped.
 const DEAD_VIEWS: u64 = 3;
 
+/// How often a TIMEOUT is repeated for a proposal that nothing else speaks for. A leader may have
+/// shown it to us alone; if it matters to others, they have work or give up too.
+const MAX_REPEATS: u32 = 8;
+
 /// How often the certificate of a parked proposal is asked for again.
 const MAX_TRIES: u8 = 5;
 
@@ -46,6 +50,7 @@ impl Core {
         self.declined = None;
         self.own_proposal = None;
         self.want_timeout = false;
+        self.repeats = 0;
     }
 
     /// Takes note that a validator is alive.
@@ -65,9 +70,10 @@ impl Core {
         self.has_work
             || self.high.reference.view > last
             || self.newest_commit.as_ref().is_some_and(|cc| cc.reference.view > last)
-            || self.candidate.is_some()
-            || self.building.is_some()
-            || self.gate.record().proposed.view == self.view
+            || (self.repeats < MAX_REPEATS
+                && (self.candidate.is_some()
+                    || self.building.is_some()
+                    || self.gate.record().proposed.view == self.view))
     }
 
     /// Sets, replaces or cancels the timer as the state demands.
@@ -156,6 +162,7 @@ impl Core {
 
     /// Sends again what others may have missed, byte by byte as it was.
     fn repeat(&mut self) {
+        self.repeats = self.repeats.saturating_add(1);
         let record = self.gate.record();
         let timeout = record.timed.message.clone().filter(|timeout| timeout.view == self.view);
         let commit =

@@ -747,3 +747,17 @@ fn a_driver_that_builds_something_else_stops_the_node() {
     bench.feed(Input::Built { view: View(1), result: Some(built) });
     assert!(bench.core.halted() && bench.said.is_empty());
 }
+
+#[test]
+fn a_proposal_shown_to_us_alone_does_not_keep_us_awake() {
+    let mut bench = Bench::leading(1, false);
+    let propose = bench.proposal(1, root(), None);
+    bench.propose(&propose);
+    bench.checked(propose.block.hash, true);
+    for _ in 0..20 {
+        bench.now += 3_000;
+        bench.feed(Input::Timer(View(1)));
+    }
+    assert_eq!(bench.kinds_said(), ["PREPARE 1", "TIMEOUT 1"]);
+    assert_eq!(bench.core.view(), (View(1), false));
+}
