@@ -107,6 +107,8 @@ pub(crate) struct Consensus {
     pub(crate) base_timeout_ms: u64,
     /// Longest time a view gets, milliseconds.
     pub(crate) max_timeout_ms: u64,
+    /// A leader that was silent this long is skipped, milliseconds; 0: never.
+    pub(crate) dead_after_ms: u64,
     /// Longest time the leader spends executing a block it builds, milliseconds.
     pub(crate) build_ms: u64,
     /// Most transactions in a block it builds.
@@ -115,7 +117,7 @@ pub(crate) struct Consensus {
 
 impl Default for Consensus {
     fn default() -> Self {
-        Self { base_timeout_ms: 1_000, max_timeout_ms: 10_000, build_ms: 50, max_transactions: 10_000 }
+        Self { base_timeout_ms: 1_000, max_timeout_ms: 10_000, dead_after_ms: 3_000, build_ms: 50, max_transactions: 10_000 }
     }
 }
 

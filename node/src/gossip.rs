@@ -1,8 +1,6 @@
 //! Transactions to and from peers, in batches.
 
-use std::sync::Arc;
-
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use qenex_net::NetworkHandle;
 use qenex_pool::Pool;
 
@@ -36,18 +34,9 @@ pub(crate) fn publish(network: &NetworkHandle, transactions: &[Bytes]) {
     send(&mut batch);
 }
 
-/// Admits a batch that a peer sent. Answers how many are new.
-pub(crate) fn receive(pool: &Pool, accounts: &HeadAccounts, bytes: &[u8]) -> Option<usize> {
+/// Admits a batch that a peer sent: the hashes of those that are new, or none if it is malformed.
+pub(crate) fn receive(pool: &Pool, accounts: &HeadAccounts, bytes: &[u8]) -> Option<Vec<B256>> {
     let batch: Vec<Bytes> = alloy_rlp::decode_exact(bytes).ok()?;
     let results = pool.add_raw_batch(&batch, accounts);
-    Some(results.iter().filter(|result| result.is_ok()).count())
-}
-
-/// Shared handles for the admission of gossip.
-#[derive(Clone, Debug)]
-pub(crate) struct Admission {
-    /// Where transactions go.
-    pub(crate) pool: Arc<Pool>,
-    /// What they are checked against.
-    pub(crate) accounts: HeadAccounts,
+    Some(results.into_iter().filter_map(Result::ok).collect())
 }

@@ -114,7 +114,7 @@ impl Driver {
             Output::Send { to, message } => self.send(to, &message),
             Output::SetTimer { view, at } => self.timer = Some((view, at)),
             Output::CancelTimer => self.timer = None,
-            Output::Build { view, parent, justify: _, template, required } => {
+            Output::Build { view, parent, template, required, .. } => {
                 self.job(Job::Build { view, parent, template, required });
             }
             Output::Validate { view, purpose, block } => {

@@ -38,8 +38,8 @@ pub(crate) enum Job {
     Build {
         /// The view to propose in.
         view: View,
-        /// What to build on.
-        parent: BlockMeta,
+        /// Hash of what to build on.
+        parent: B256,
         /// Complete but for the time.
         template: ConsensusHeader,
         /// Whether an empty block is wanted too.
@@ -132,21 +132,21 @@ impl Executor {
     fn build(
         &mut self,
         view: View,
-        parent: BlockMeta,
+        parent: B256,
         template: ConsensusHeader,
         required: bool,
     ) -> Result<()> {
         let shared = self.shared.clone();
-        let parent_header = match self.header_of(parent.hash)? {
+        let parent_header = match self.header_of(parent)? {
             Some(header) => header,
             None => {
-                tracing::warn!(%view, parent = %parent.hash, "cannot build on an unknown parent");
+                tracing::warn!(%view, %parent, "cannot build on an unknown parent");
                 shared.driver.send(Input::Built { view, result: None });
                 return Ok(());
             }
         };
         let parent_time = shared
-            .consensus_header(&parent.hash)
+            .consensus_header(&parent)
             .map_or(parent_header.timestamp.saturating_mul(1_000), |header| header.time_ms);
         let time_ms = unix_ms().max(parent_time.saturating_add(1));
         let consensus_header = ConsensusHeader { time_ms, ..template };
@@ -159,12 +159,12 @@ impl Executor {
         let attributes = BlockAttributes {
             timestamp: time_ms / 1_000,
             beneficiary,
-            prev_randao: prev_randao(&parent.hash, &consensus_header),
+            prev_randao: prev_randao(&parent, &consensus_header),
             consensus_hash: consensus_header.digest(),
         };
         let base_fee = next_base_fee(&parent_header, shared.chain.spec());
         let mut candidates = PoolCandidates {
-            best: shared.pool.best(base_fee, &self.next_nonces(parent.hash)),
+            best: shared.pool.best(base_fee, &self.next_nonces(parent)),
             invalid: Vec::new(),
         };
         let limits = BuildLimits {
@@ -173,11 +173,11 @@ impl Executor {
             ..BuildLimits::default()
         };
         let (executed, built) =
-            shared.chain.build(parent.hash, attributes, &mut candidates, limits)?;
+            shared.chain.build(parent, attributes, &mut candidates, limits)?;
         let invalid = std::mem::take(&mut candidates.invalid);
         drop(candidates);
         // On an open parent the reason may vanish with it; on the final head it stays.
-        if parent.hash == shared.chain.head().hash {
+        if parent == shared.chain.head().hash {
             for hash in invalid {
                 shared.pool.remove_invalid(hash);
             }
@@ -190,7 +190,7 @@ impl Executor {
             Built {
                 block: BlockMeta {
                     hash: executed.block.hash,
-                    parent: parent.hash,
+                    parent,
                     height: executed.block.header.number,
                 },
                 consensus_header,

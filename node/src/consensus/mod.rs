@@ -23,7 +23,7 @@ use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::{Context as _, Result};
 use parking_lot::{Mutex, RwLock};
 use qenex_consensus::{
-    BlockMeta, Committee, ConsensusHeader, Input, PayloadVerifier, SignatureVerifier, Tick,
+    BlockMeta, Committee, ConsensusHeader, Input, PayloadVerifier, SignatureVerifier,
     ValidatorIndex, VerifyContext, Window,
 };
 use qenex_exec::{Chain, SealedBlock, decode_block};
@@ -32,8 +32,8 @@ use qenex_pool::Pool;
 use tokio::sync::broadcast;
 
 pub(crate) use bodies::Bodies;
-pub(crate) use driver::{Driver, DriverHandle};
-pub(crate) use executor::Executor;
+pub(crate) use driver::{Driver, DriverHandle, to_gauge};
+pub(crate) use executor::{Executor, Job, WorkFlag};
 pub(crate) use proof::FinalityProof;
 pub(crate) use serve::on_request;
 pub(crate) use verify::on_message;
@@ -162,9 +162,4 @@ pub(crate) fn final_proof(chain: &Chain, number: u64) -> Result<Option<FinalityP
                 .with_context(|| format!("the stored proof of block {number} is damaged"))
         })
         .transpose()
-}
-
-/// A moment of the driver's clock, for logs.
-pub(crate) fn millis(tick: Tick) -> u64 {
-    tick.0
 }

@@ -1,0 +1,534 @@
+//! A node from start to stop: opens what is on disk, starts the threads, waits, stops them in order.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::Ordering, mpsc},
+    thread::JoinHandle,
+};
+
+use alloy_primitives::B256;
+use anyhow::{Context, Result, bail};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use parking_lot::{Mutex, RwLock};
+use qenex_consensus::{
+    BlockMeta, Committee, Config as CoreConfig, Core, DurableRecord, FinalPoint, Input, Recovered,
+    ValidatorIndex, View, Window,
+};
+use qenex_crypto::{CommitteeVerifier, HybridPublicKey, HybridSecretKey, ValidatorSeeds};
+use qenex_exec::{Chain, ExecError};
+use qenex_net::{NetConfig, NetEvent, Network, NetworkHandle, PeerConfig};
+use qenex_pool::{Pool, PoolConfig};
+use qenex_rpc_eth::{NodeInfo, RpcConfig, RpcContext};
+use qenex_rpc_rest::{
+    ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, serve, serve_ops,
+};
+use qenex_store::{Store, StoreError, StoreOptions};
+use qenex_types::ChainSpec;
+use qenex_wal::Wal;
+use tokio::sync::{broadcast, mpsc as async_mpsc};
+
+use crate::{
+    accounts::HeadAccounts,
+    clock::{Monotonic, unix_ms},
+    config::Config,
+    consensus::{
+        Bodies, Driver, DriverHandle, EPOCH, Executor, Job, Shared, Standing, WorkFlag,
+        final_proof, on_message, on_request,
+    },
+    gossip, info, keys,
+};
+
+/// Final blocks a slow listener may fall behind before it misses some.
+const HEADS_BUFFER: usize = 1_024;
+
+/// Transactions a slow listener may fall behind before it misses some.
+const PENDING_BUFFER: usize = 16_384;
+
+/// A configuration, key or data folder with which no start can succeed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unusable(String);
+
+fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    Unusable(format!("{:#}", error.into())).into()
+}
+
+/// Runs the node of a configuration file until it is told to stop.
+///
+/// # Errors
+///
+/// What keeps the node from starting or going on.
+pub(crate) fn run(config: &Path, stop_with_stdin: bool) -> Result<()> {
+    let config = Config::read(config).map_err(unusable)?;
+    let prometheus = PrometheusBuilder::new().install_recorder().context("cannot record metrics")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let outcome = runtime.block_on(Node::start(config, handle, prometheus, stop_with_stdin));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    outcome
+}
+
+/// What a node finds on its disk.
+struct Disk {
+    spec: Arc<ChainSpec>,
+    chain_id: B256,
+    seeds: ValidatorSeeds,
+    key: HybridSecretKey,
+    me: ValidatorIndex,
+    chain: Arc<Chain>,
+    wal: Wal,
+    record: Option<DurableRecord>,
+    bodies: Bodies,
+}
+
+struct Node;
+
+impl Node {
+    async fn start(
+        config: Config,
+        runtime: tokio::runtime::Handle,
+        prometheus: PrometheusHandle,
+        stop_with_stdin: bool,
+    ) -> Result<()> {
+        let disk = open(&config).map_err(unusable)?;
+        let spec = disk.spec.clone();
+        let chain = disk.chain.clone();
+        let validators = spec.validators.len();
+        tracing::info!(
+            network = spec.name,
+            chain_id = spec.chain_id,
+            validator = disk.me.0,
+            of = validators,
+            height = chain.head().header.number,
+            "opened"
+        );
+        let (network, net_events) = match validators {
+            1 => (None, None),
+            _ => {
+                let (handle, events) =
+                    Network::start(net_config(&config, &disk)?).await.map_err(unusable)?;
+                (Some(handle), Some(events))
+            }
+        };
+        let pool = Arc::new(Pool::new(PoolConfig::new(
+            spec.chain_id,
+            spec.gas_limit,
+            spec.base_fee.minimum,
+        )));
+        let (driver_events, driver_inbox) = mpsc::channel();
+        let (jobs, job_inbox) = mpsc::channel();
+        let driver = DriverHandle(driver_events);
+        let committee = Committee::equal(EPOCH, validators, disk.chain_id)?;
+        let proof = final_proof(&chain, chain.head().header.number)?;
+        let head_header = proof.as_ref().map(|proof| proof.consensus_header.clone());
+        let tip_time = head_header.as_ref().map_or(spec.timestamp_ms, |header| header.time_ms);
+        let shared = Arc::new(Shared {
+            chain_id: disk.chain_id,
+            me: disk.me,
+            committee: committee.clone(),
+            signatures: Box::new(CommitteeVerifier::new(public_keys(&spec)?)),
+            chain: chain.clone(),
+            pool: pool.clone(),
+            network: network.clone(),
+            driver: driver.clone(),
+            heads: broadcast::channel(HEADS_BUFFER).0,
+            runtime,
+            headers: RwLock::new(
+                head_header.map(|header| (chain.head().hash, header)).into_iter().collect(),
+            ),
+            bodies: Mutex::new(disk.bodies),
+            window: RwLock::new(Window::default()),
+            config: config.consensus.clone(),
+            stopping: false.into(),
+            standing: RwLock::new(Standing::default()),
+        });
+        let genesis = chain.genesis_hash()?;
+        let core = Core::new(CoreConfig {
+            chain_id: disk.chain_id,
+            me: disk.me,
+            committee,
+            root: BlockMeta { hash: genesis, parent: B256::ZERO, height: 0 },
+            base_timeout_ms: config.consensus.base_timeout_ms,
+            max_timeout_ms: config.consensus.max_timeout_ms,
+            dead_after_ms: config.consensus.dead_after_ms,
+        });
+        let head = chain.head();
+        let certificate = proof.and_then(|proof| proof.certificate);
+        let recovered = Recovered {
+            record: disk.record,
+            finalised: FinalPoint {
+                height: head.header.number,
+                view: certificate.as_ref().map_or(View::ROOT, |c| c.reference.view),
+                hash: head.hash,
+            },
+            final_certificate: certificate,
+            blocks: shared.bodies.lock().blocks(),
+        };
+        let work = Arc::new(WorkFlag::default());
+        // Servers first: a busy port must not leave threads behind.
+        let info = Arc::new(info::Info { shared: shared.clone(), genesis });
+        let servers = Servers::start(&config, &shared, &work, &info, prometheus).await?;
+
+        let (fatal, mut fatals) = async_mpsc::unbounded_channel();
+        let executor = {
+            let executor = Executor::new(shared.clone(), job_inbox, work.clone(), tip_time);
+            thread("executor", fatal.clone(), move || executor.run())?
+        };
+        let machine = Driver {
+            shared: shared.clone(),
+            core,
+            wal: disk.wal,
+            key: disk.key,
+            executor: jobs.clone(),
+            events: driver_inbox,
+            clock: Monotonic::start(),
+            timer: None,
+        };
+        let driver_thread =
+            thread("driver", fatal, move || machine.run(Input::Start(recovered)))?;
+        if let Some(events) = net_events {
+            tokio::spawn(listen(shared.clone(), work.clone(), servers.pending.clone(), events));
+        }
+        tokio::spawn(watch(shared.clone()));
+
+        let outcome = tokio::select! {
+            () = stop_signal(stop_with_stdin) => Ok(()),
+            Some(error) = fatals.recv() => Err(error),
+        };
+        tracing::info!("stopping");
+        shared.stopping.store(true, Ordering::Relaxed);
+        servers.stop().await;
+        driver.stop();
+        let _ended = jobs.send(Job::Stop);
+        tokio::task::spawn_blocking(move || {
+            let _reported = (driver_thread.join(), executor.join());
+        })
+        .await?;
+        if let Some(network) = network {
+            network.shutdown().await;
+        }
+        tracing::info!(height = chain.head().header.number, "stopped");
+        outcome
+    }
+}
+
+/// The listeners of a node.
+struct Servers {
+    rpc: qenex_rpc_eth::RpcHandle,
+    rest: Option<qenex_rpc_rest::RestServer>,
+    ops: qenex_rpc_rest::RestServer,
+    pending: broadcast::Sender<qenex_types::PooledTransaction>,
+}
+
+impl Servers {
+    async fn start(
+        config: &Config,
+        shared: &Arc<Shared>,
+        work: &Arc<WorkFlag>,
+        info: &Arc<info::Info>,
+        prometheus: PrometheusHandle,
+    ) -> Result<Self> {
+        let accounts = HeadAccounts(shared.chain.clone());
+        let pending = broadcast::channel(PENDING_BUFFER).0;
+        let on_transactions = {
+            let (shared, work) = (shared.clone(), work.clone());
+            move |raw: Vec<alloy_primitives::Bytes>| {
+                work.announce(&shared);
+                if let Some(network) = &shared.network {
+                    gossip::publish(network, &raw);
+                }
+            }
+        };
+        let context = RpcContext {
+            chain: shared.chain.clone(),
+            pool: shared.pool.clone(),
+            accounts: Arc::new(accounts.clone()),
+            heads: shared.heads.clone(),
+            pending: pending.clone(),
+            on_transactions: Box::new(on_transactions.clone()),
+            info: info.clone(),
+            client_version: format!("qenex/v{}", env!("CARGO_PKG_VERSION")),
+        };
+        let rpc = qenex_rpc_eth::serve(RpcConfig::new(config.rpc.listen), Arc::new(context))
+            .await
+            .map_err(unusable)?;
+        let ready: qenex_rpc_rest::Checks = {
+            let info = info.clone();
+            Arc::new(move || info.checks())
+        };
+        let ops = OpsContext { ready: ready.clone(), prometheus: prometheus.clone() };
+        let ops = serve_ops(config.metrics.listen, ops).await.map_err(unusable)?;
+        let rest = match &config.rest {
+            None => None,
+            Some(rest) => {
+                let api_key = keys::read_secret(&rest.api_key_file).map_err(unusable)?;
+                let gateway_key = keys::read_secret(&rest.gateway_key_file).map_err(unusable)?;
+                let signer = gateway_key
+                    .parse()
+                    .context("the gateway's key is not a secp256k1 key in hex")
+                    .map_err(unusable)?;
+                let pool = shared.pool.clone();
+                let submit = move |raw: alloy_primitives::Bytes| {
+                    let hash = pool.add_raw(&raw, &accounts).map_err(|error| error.to_string())?;
+                    on_transactions(vec![raw]);
+                    Ok(hash)
+                };
+                let json = info.clone();
+                let context = RestContext {
+                    chain: shared.chain.clone(),
+                    gateway: Arc::new(Gateway::new(signer, shared.chain.clone(), Box::new(submit))),
+                    api_key: ApiKey::new(&api_key).map_err(unusable)?,
+                    heads: shared.heads.clone(),
+                    info: Arc::new(move || json.blockchain_info()),
+                    ready,
+                    prometheus,
+                };
+                let mut bounds = RestConfig::new(rest.listen);
+                if !rest.idempotency_required {
+                    bounds.idempotency = Idempotency::Optional;
+                }
+                Some(serve(bounds, Arc::new(context)).await.map_err(unusable)?)
+            }
+        };
+        Ok(Self { rpc, rest, ops, pending })
+    }
+
+    async fn stop(self) {
+        if let Some(rest) = self.rest {
+            rest.stop().await;
+        }
+        // Subscriptions and idle connections do not end by themselves.
+        let limit = std::time::Duration::from_secs(3);
+        let _cut_off = tokio::time::timeout(limit, self.rpc.stop()).await;
+        self.ops.stop().await;
+    }
+}
+
+/// Opens everything on disk and checks that it belongs together.
+fn open(config: &Config) -> Result<Disk> {
+    let spec = qenex_genesis::read(&config.genesis)
+        .with_context(|| format!("the specification {}", config.genesis.display()))?;
+    let chain_id = qenex_genesis::digest(&spec)?;
+    let seeds = keys::open(&config.keys)?;
+    let key = HybridSecretKey::from_seeds(&seeds.ed25519, &seeds.ml_dsa_65)?;
+    let public = key.public_key();
+    let me = spec
+        .validators
+        .iter()
+        .position(|validator| validator.ed25519.as_ref() == public.ed25519())
+        .with_context(|| {
+            format!(
+                "the key in {} is not that of a validator of {}",
+                config.keys.keystore.display(),
+                config.genesis.display()
+            )
+        })?;
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot create {}", config.data.display()))?;
+    let options =
+        StoreOptions { cache_bytes: config.store.cache_mib << 20, ..StoreOptions::default() };
+    let store = Store::open(&config.data.join("db"), &options).map_err(|error| match error {
+        StoreError::Locked { .. } => anyhow::anyhow!(
+            "the data folder {} is in use by another process",
+            config.data.display()
+        ),
+        other => other.into(),
+    })?;
+    let genesis = qenex_genesis::state_changes(&spec)?;
+    let spec = Arc::new(spec);
+    let chain = Chain::open(spec.clone(), store, genesis).map_err(|error| match error {
+        ExecError::WrongGenesis { .. } => anyhow::anyhow!(
+            "{} is not the specification of the data folder {}: {error}",
+            config.genesis.display(),
+            config.data.display()
+        ),
+        other => other.into(),
+    })?;
+    let (wal, record) = Wal::open(config.data.join("votes.wal"))?;
+    let record = record
+        .map(|bytes| DurableRecord::decode(&bytes))
+        .transpose()
+        .context("the vote log holds no vote state")?;
+    if record.is_none() && chain.head().header.number > 0 {
+        bail!(
+            "{} has blocks but no vote log: a validator that forgot its votes could contradict \
+             them; restore votes.wal or start from an empty data folder under new keys",
+            config.data.display()
+        );
+    }
+    let bodies = Bodies::open(&config.data.join("open-blocks"), chain.head().header.number)?;
+    let me = ValidatorIndex(u16::try_from(me)?);
+    Ok(Disk { spec, chain_id, seeds, key, me, chain: Arc::new(chain), wal, record, bodies })
+}
+
+fn public_keys(spec: &ChainSpec) -> Result<Vec<HybridPublicKey>> {
+    spec.validators
+        .iter()
+        .map(|validator| {
+            let ed25519 = validator.ed25519.as_ref().try_into()?;
+            let ml_dsa = validator.mldsa65.as_ref().try_into()?;
+            HybridPublicKey::from_parts(ed25519, ml_dsa)
+                .with_context(|| format!("the keys of {} are not usable", validator.name))
+        })
+        .collect()
+}
+
+fn net_config(config: &Config, disk: &Disk) -> Result<NetConfig> {
+    let addresses: BTreeMap<u16, _> =
+        config.p2p.peers.iter().map(|peer| (peer.index, peer.address)).collect();
+    let mut peers = Vec::new();
+    for (index, validator) in (0_u16..).zip(&disk.spec.validators) {
+        if index == disk.me.0 {
+            continue;
+        }
+        let address = addresses.get(&index).with_context(|| {
+            format!("p2p.peers names no address for validator {index} ({})", validator.name)
+        });
+        peers.push(PeerConfig {
+            index,
+            peer_id: validator.peer_id.clone(),
+            address: *address.map_err(unusable)?,
+        });
+    }
+    Ok(NetConfig {
+        keypair_seed: disk.seeds.network,
+        listen: config.p2p.listen,
+        peers,
+        chain: disk.chain_id.0,
+    })
+}
+
+/// Starts a thread whose failure stops the node.
+fn thread(
+    name: &str,
+    fatal: async_mpsc::UnboundedSender<anyhow::Error>,
+    body: impl FnOnce() -> Result<()> + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let label = name.to_owned();
+    let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        let error = match outcome {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.context(format!("the {label} failed")),
+            Err(_) => anyhow::anyhow!("the {label} panicked"),
+        };
+        tracing::error!(error = format!("{error:#}"), "the node stops");
+        let _stopping = fatal.send(error);
+    })?;
+    Ok(handle)
+}
+
+/// Passes on what peers send.
+async fn listen(
+    shared: Arc<Shared>,
+    work: Arc<WorkFlag>,
+    pending: broadcast::Sender<qenex_types::PooledTransaction>,
+    mut events: tokio::sync::mpsc::Receiver<NetEvent>,
+) {
+    while let Some(event) = events.recv().await {
+        match event {
+            NetEvent::Connected(peer) => {
+                tracing::info!(peer, "connected");
+                shared.driver.send(Input::PeerConnected(ValidatorIndex(peer)));
+            }
+            NetEvent::Disconnected(peer) => tracing::info!(peer, "disconnected"),
+            NetEvent::Message { from, bytes, .. } => on_message(&shared, from, bytes),
+            NetEvent::Request { from, bytes, reply } => {
+                let shared = shared.clone();
+                tokio::task::spawn_blocking(move || {
+                    if let Some(answer) = on_request(&shared, from, &bytes) {
+                        let _gone = reply.send(answer);
+                    }
+                });
+            }
+            NetEvent::Transactions { from, bytes } => {
+                let (shared, work) = (shared.clone(), work.clone());
+                let pending = pending.clone();
+                // Recovery of signatures: in order, one batch at a time, beside everything else.
+                let admitted = tokio::task::spawn_blocking(move || {
+                    let accounts = HeadAccounts(shared.chain.clone());
+                    let admitted = gossip::receive(&shared.pool, &accounts, &bytes);
+                    match &admitted {
+                        Some(hashes) if !hashes.is_empty() => work.announce(&shared),
+                        Some(_) => {}
+                        None => {
+                            if let (Some(network), Some(from)) = (&shared.network, from) {
+                                network.report(from, "malformed batch of transactions");
+                            }
+                        }
+                    }
+                    if pending.receiver_count() > 0 {
+                        for transaction in
+                            admitted.iter().flatten().filter_map(|hash| shared.pool.get(hash))
+                        {
+                            let _nobody = pending.send(transaction);
+                        }
+                    }
+                })
+                .await;
+                if let Err(error) = admitted {
+                    tracing::error!(%error, "cannot admit transactions of a peer");
+                }
+            }
+        }
+    }
+}
+
+/// Keeps gauges current and the pool's waiting room clean.
+async fn watch(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
+    while !shared.is_stopping() {
+        ticks.tick().await;
+        shared.pool.expire(unix_ms());
+        let pool = shared.pool.status();
+        metrics::gauge!("qenex_pool_pending_transactions").set(count(pool.pending));
+        metrics::gauge!("qenex_pool_queued_transactions").set(count(pool.queued));
+        if let Some(network) = &shared.network {
+            observe(network);
+        }
+    }
+}
+
+fn observe(network: &NetworkHandle) {
+    let stats = network.stats();
+    metrics::gauge!("qenex_net_peers").set(count(network.connected().len()));
+    metrics::counter!("qenex_net_strangers_total").absolute(stats.strangers);
+    metrics::counter!("qenex_net_offences_total").absolute(stats.offences);
+    metrics::counter!("qenex_net_transaction_batches_dropped_total")
+        .absolute(stats.transactions_dropped);
+}
+
+fn count(n: usize) -> f64 {
+    crate::consensus::to_gauge(u64::try_from(n).unwrap_or(u64::MAX))
+}
+
+async fn stop_signal(stop_with_stdin: bool) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stdin = async {
+        if stop_with_stdin {
+            let (ended, end) = tokio::sync::oneshot::channel();
+            // A thread of its own: a blocked read of standard input cannot be cancelled.
+            std::thread::spawn(move || {
+                let _bytes = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                let _stopping = ended.send(());
+            });
+            let _ended = end.await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+        () = stdin => {}
+    }
+}
