@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn only_the_key_itself_is_let_in() {
         let key = ApiKey::new("0123456789abcdef").unwrap();
-        for good in ["Bearer 0123456789abcdef", "bearer 0123456789abcdef", "BEARER  0123456789abcdef "]
+        for good in
+            ["Bearer 0123456789abcdef", "bearer 0123456789abcdef", "BEARER  0123456789abcdef "]
         {
             assert_eq!(authenticate(&key, &headers("authorization", good)), Ok(()), "{good}");
         }
@@ -227,7 +228,8 @@ mod tests {
 
     #[test]
     fn weak_keys_are_refused_and_keys_are_never_printed() {
-        for weak in ["", "short", "fifteen-chars-x", "with spaces in it.", "ключключключключ"] {
+        for weak in ["", "short", "fifteen-chars-x", "with spaces in it.", "ключключключключ"]
+        {
             assert_eq!(ApiKey::new(weak), Err(WeakApiKey), "{weak}");
         }
         assert_eq!(format!("{:?}", ApiKey::new("0123456789abcdef").unwrap()), "ApiKey(..)");

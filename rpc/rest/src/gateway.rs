@@ -138,8 +138,7 @@ impl Gateway {
 
     /// The key's nonce on the chain.
     fn nonce(&self) -> Result<u64, String> {
-        let account =
-            self.chain.head_account(self.address()).map_err(|error| error.to_string())?;
+        let account = self.chain.head_account(self.address()).map_err(|error| error.to_string())?;
         Ok(account.map_or(0, |account| account.nonce))
     }
 
@@ -150,9 +149,7 @@ impl Gateway {
             chain_id: spec.chain_id,
             nonce,
             gas_limit: gas,
-            max_fee_per_gas: base_fee
-                .saturating_mul(BASE_FEE_MARGIN)
-                .saturating_add(PRIORITY_FEE),
+            max_fee_per_gas: base_fee.saturating_mul(BASE_FEE_MARGIN).saturating_add(PRIORITY_FEE),
             max_priority_fee_per_gas: PRIORITY_FEE,
             to: TxKind::Call(to),
             value: U256::ZERO,

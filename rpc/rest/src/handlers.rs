@@ -163,8 +163,7 @@ pub(crate) async fn pay(
         (None, None) => IdempotencyKey::random()?,
     };
     let for_view = key.clone();
-    let payment =
-        app.orders.read(move |view| Payment::resolve(view, &new, &for_view)).await?;
+    let payment = app.orders.read(move |view| Payment::resolve(view, &new, &for_view)).await?;
     let location = format!("/api/v1/transactions/{}", payment.ordered.id);
     let pending = Transaction::pending(&payment.ordered);
     let settle = app.config.settle_timeout;
@@ -203,8 +202,10 @@ pub(crate) async fn get_transaction(
         let shown: String = text.chars().take(80).collect();
         Problem::new(ErrorCode::NotFound, format!("there is no transaction {shown:?}"))
     };
-    let id: B256 =
-        Some(&text).filter(|t| t.starts_with("0x")).and_then(|t| t.parse().ok()).ok_or_else(missing)?;
+    let id: B256 = Some(&text)
+        .filter(|t| t.starts_with("0x"))
+        .and_then(|t| t.parse().ok())
+        .ok_or_else(missing)?;
     // Before the chain: what ends in between is then found on the chain.
     let unsettled = app.orders.unsettled(id);
     let settled = app
@@ -324,7 +325,10 @@ fn checks(ops: &OpsContext) -> Health {
         })
         .collect();
     let healthy = checks.values().all(|check| check.status == "ok");
-    #[expect(clippy::disallowed_methods, reason = "people and monitors compare it with their clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "people and monitors compare it with their clock"
+    )]
     let now = std::time::SystemTime::now();
     let now = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Health {

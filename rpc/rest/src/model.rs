@@ -254,8 +254,7 @@ impl Transaction {
     pub(crate) fn settled(settled: &Settled, exponent: u8) -> Self {
         let event = &settled.event;
         let header = &settled.block.header;
-        let kind =
-            if event.from.is_zero() { TransferKind::Issue } else { TransferKind::Transfer };
+        let kind = if event.from.is_zero() { TransferKind::Issue } else { TransferKind::Transfer };
         Self {
             id: event.id.to_string(),
             transaction_id: event.id.to_string(),
@@ -330,7 +329,10 @@ mod tests {
     #[test]
     fn memos_are_shown_as_given() {
         assert_eq!(memo(B256::ZERO), None);
-        assert_eq!(memo(B256::right_padding_from(b"rent 2026-11")).as_deref(), Some("rent 2026-11"));
+        assert_eq!(
+            memo(B256::right_padding_from(b"rent 2026-11")).as_deref(),
+            Some("rent 2026-11")
+        );
         let full = B256::repeat_byte(b'x');
         assert_eq!(memo(full), Some("x".repeat(32)));
         let binary = B256::repeat_byte(0xfe);

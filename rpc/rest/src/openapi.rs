@@ -57,7 +57,11 @@ mod tests {
     #[test]
     fn the_document_has_every_path_and_names_the_problem_type() {
         let document: Value = serde_json::from_str(&super::openapi_json().unwrap()).unwrap();
-        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+        assert!(
+            document["openapi"].as_str().unwrap().starts_with("3.1"),
+            "{}",
+            document["openapi"]
+        );
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(
             paths.join(" "),

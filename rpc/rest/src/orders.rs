@@ -210,9 +210,10 @@ impl Orders {
                     }
                 }
             };
-            timeout_at(give_up, ended.changed()).await.map_err(|_| {
-                Problem::in_progress("a request with the same key is still running")
-            })?.ok();
+            timeout_at(give_up, ended.changed())
+                .await
+                .map_err(|_| Problem::in_progress("a request with the same key is still running"))?
+                .ok();
         }
     }
 
@@ -323,7 +324,11 @@ impl Payment {
             }
         };
         let exponent = view.exponent(currency)?.ok_or_else(|| {
-            Problem::field(ErrorCode::UnknownCurrency, "currency", format!("{currency} is not registered"))
+            Problem::field(
+                ErrorCode::UnknownCurrency,
+                "currency",
+                format!("{currency} is not registered"),
+            )
         })?;
         let amount = Amount::parse(&new.amount, exponent).map_err(|error| {
             let code = match error {

@@ -61,11 +61,7 @@ impl Problem {
     }
 
     /// A problem of one field.
-    pub fn field(
-        code: ErrorCode,
-        field: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn field(code: ErrorCode, field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(code, "").with_field(field, message).summarised()
     }
 
@@ -140,9 +136,7 @@ impl Problem {
                 let status = status.map_or("in an unknown status", |status| status.as_str());
                 problem(format!("account {} is {status}", error.account))
             }
-            Refusal::NotAuthorised(_) => {
-                problem("this gateway may not act for the account".into())
-            }
+            Refusal::NotAuthorised(_) => problem("this gateway may not act for the account".into()),
             Refusal::ZeroAmount(_) => {
                 problem("the amount is zero".into()).with_field("amount", "must be above zero")
             }
@@ -188,10 +182,7 @@ impl Problem {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.code == ErrorCode::Unauthenticated {
             let challenge = HeaderValue::from_static("Bearer realm=\"qenex\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
@@ -230,7 +221,8 @@ mod tests {
     use super::*;
 
     fn engine(refusal: Refusal) -> Problem {
-        let decoded = qenex_precompiles::decode(&alloy_sol_types::SolInterface::abi_encode(&refusal));
+        let decoded =
+            qenex_precompiles::decode(&alloy_sol_types::SolInterface::abi_encode(&refusal));
         Problem::engine(&decoded.unwrap(), 2)
     }
 
@@ -239,7 +231,8 @@ mod tests {
         let poor = engine(IQenexErrors::InsufficientFunds { available: 500, needed: 1_234 }.into());
         assert_eq!(poor.detail(), "5.00 available, 12.34 needed");
         assert_eq!((poor.code(), poor.status().as_u16()), (ErrorCode::InsufficientFunds, 422));
-        let conflict = engine(IQenexErrors::ReferenceConflict { field: "endToEndId".into() }.into());
+        let conflict =
+            engine(IQenexErrors::ReferenceConflict { field: "endToEndId".into() }.into());
         assert_eq!(conflict.errors[0].field, "end_to_end_id");
     }
 
@@ -251,7 +244,10 @@ mod tests {
             message: "bad".into(),
         };
         let problem = Problem::fields(vec![error("a"), error("b")]).unwrap();
-        assert_eq!((problem.code(), problem.detail()), (ErrorCode::InvalidAmount, "a: bad; b: bad"));
+        assert_eq!(
+            (problem.code(), problem.detail()),
+            (ErrorCode::InvalidAmount, "a: bad; b: bad")
+        );
         assert_eq!(Problem::fields(Vec::new()), None);
     }
 }

@@ -72,9 +72,10 @@ impl IdempotencyKey {
     pub fn reference(&self) -> FixedBytes<16> {
         let digits = self.0.strip_prefix("0x").unwrap_or(&self.0);
         let is_uuid = digits.len() == 36
-            && digits.bytes().enumerate().all(|(index, byte)| {
-                (byte == b'-') == matches!(index, 8 | 13 | 18 | 23)
-            });
+            && digits
+                .bytes()
+                .enumerate()
+                .all(|(index, byte)| (byte == b'-') == matches!(index, 8 | 13 | 18 | 23));
         let digits = if is_uuid { digits.replace('-', "") } else { digits.to_owned() };
         let mut reference = [0_u8; 16];
         if digits.len() == 32 && hex::decode_to_slice(&digits, &mut reference).is_ok() {

@@ -126,9 +126,10 @@ impl NewPayment {
         let id = fields.parsed(&["end_to_end_id", "memo"], "1 to 32 bytes of text", |text| {
             (1..=32).contains(&text.len()).then(|| B256::right_padding_from(text.as_bytes()))
         });
-        let reference = fields.parsed(&["reference"], "1 to 255 visible ASCII characters", |text| {
-            IdempotencyKey::new(text).ok()
-        });
+        let reference =
+            fields.parsed(&["reference"], "1 to 255 visible ASCII characters", |text| {
+                IdempotencyKey::new(text).ok()
+            });
         fields.finish()?;
         let (Some(from), Some(to), Some(amount)) = (from, to, amount) else {
             return Err(Problem::internal("a missing field was not noted"));
@@ -152,7 +153,9 @@ mod tests {
     const B: &str = "0x00000000000000000000000000000000000000Bb";
 
     fn payment(text: &str) -> Result<NewPayment, Problem> {
-        NewPayment::parse(&Bytes::copy_from_slice(text.replace("$A", A).replace("$B", B).as_bytes()))
+        NewPayment::parse(&Bytes::copy_from_slice(
+            text.replace("$A", A).replace("$B", B).as_bytes(),
+        ))
     }
 
     fn account(text: &str) -> Result<NewAccount, Problem> {
@@ -170,7 +173,8 @@ mod tests {
             ("0.30000000000000004", "0.30000000000000004"),
             ("-5", "-5"),
         ] {
-            let read = payment(&format!(r#"{{"from":"$A","to":"$B","amount":{literal}}}"#)).unwrap();
+            let read =
+                payment(&format!(r#"{{"from":"$A","to":"$B","amount":{literal}}}"#)).unwrap();
             assert_eq!(read.amount, text);
         }
     }
@@ -192,7 +196,10 @@ mod tests {
             (r#"{"from":"alice","to":"$B","amount":"1"}"#, "from: \"alice\" is not an account id"),
             (r#"{"from":"$A","to":7,"amount":"1"}"#, "to: must be a string"),
             (r#"{"from":"$A","to":"$B","amount":true}"#, "amount: must be a decimal string"),
-            (r#"{"from":"$A","to":"$B","amount":"1","currency":"usd"}"#, "currency: \"usd\" is not"),
+            (
+                r#"{"from":"$A","to":"$B","amount":"1","currency":"usd"}"#,
+                "currency: \"usd\" is not",
+            ),
             (r#"{"from":"$A","to":"$B","amount":"1","type":"hold"}"#, "type: \"hold\" is not"),
             (r#"{"from":"$A","to":"$B","amount":"1","memo":""}"#, "memo: \"\" is not 1 to 32"),
             (r#"{"from":"$A","to":"$B","amount":"1","reference":"a b"}"#, "reference: "),
@@ -224,7 +231,8 @@ mod tests {
         assert_eq!((read.account_type, read.owner), (AccountType::Retail, None));
         assert_eq!(read.jurisdiction.0, *b"XX");
         let problem = account(r#"{"account_type":"SAVINGS","jurisdiction":"usa"}"#).unwrap_err();
-        for part in ["account_type: \"SAVINGS\"", "currency: is required", "jurisdiction: \"usa\""] {
+        for part in ["account_type: \"SAVINGS\"", "currency: is required", "jurisdiction: \"usa\""]
+        {
             assert!(problem.detail().contains(part), "{}", problem.detail());
         }
     }

@@ -68,8 +68,7 @@ impl<'a> View<'a> {
         engine: Address,
         data: Bytes,
     ) -> Result<Trial, Problem> {
-        let call =
-            CallRequest { from, to: TxKind::Call(engine), data, ..CallRequest::default() };
+        let call = CallRequest { from, to: TxKind::Call(engine), data, ..CallRequest::default() };
         let outcome = self
             .chain
             .call(self.height(), &call, &Overrides::default(), GAS_CAP)
@@ -127,8 +126,7 @@ impl<'a> View<'a> {
     /// The payment with this id, from the ledger's record and the event of the block it names.
     pub(crate) fn settled(&self, id: B256) -> Result<Option<Settled>, Problem> {
         let slot = TRANSFERS.entry(&id).settlement.number();
-        let word =
-            self.chain.storage_at(self.height(), LEDGER, slot).map_err(Problem::internal)?;
+        let word = self.chain.storage_at(self.height(), LEDGER, slot).map_err(Problem::internal)?;
         if word.is_zero() {
             return Ok(None);
         }

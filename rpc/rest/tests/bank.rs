@@ -1,6 +1,8 @@
 //! The facade over real HTTP and a real chain; only consensus is left out: a loop builds a block
 //! whenever something waits and makes it final at once.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at its first surprise, helpers included")]
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
@@ -18,8 +20,8 @@ use qenex_exec::{
 };
 use qenex_precompiles::{ICurrencyToken, face_address};
 use qenex_rpc_rest::{
-    ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, RestError, RestServer, serve,
-    serve_ops,
+    ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, RestError, RestServer,
+    serve, serve_ops,
 };
 use qenex_store::{Store, StoreOptions};
 use qenex_types::{PooledTransaction, Transaction, ValidatorSpec};
@@ -119,7 +121,8 @@ fn produce(chain: &Chain, queue: &Queue, heads: &broadcast::Sender<Arc<SealedBlo
     };
     let limits = BuildLimits { time: Duration::from_secs(5), ..BuildLimits::default() };
     let (executed, _) = chain.build(head.hash, attributes, &mut candidates, limits).unwrap();
-    for block in chain.finalise(&[executed.block.hash], Bytes::from_static(b"final")).unwrap() {
+    let proven = (executed.block.hash, Bytes::from_static(b"final"));
+    for block in chain.finalise(&[proven]).unwrap() {
         let _ = heads.send(block);
     }
 }
@@ -316,11 +319,18 @@ async fn a_payment_between_two_new_accounts_settles_once() {
     assert_eq!(again.header("idempotency-replayed"), "true");
     let by_id = bank.get(first.header("location")).await;
     assert_eq!((by_id.status, &by_id.body), (StatusCode::OK, &first.body));
-    assert_eq!((bank.balance(&from).await, bank.balance(&to).await), ("87.66".into(), "12.34".into()));
-    assert_eq!((bank.erc20(&from, "USD"), bank.erc20(&to, "USD")), (U256::from(8_766), U256::from(1_234)));
+    assert_eq!(
+        (bank.balance(&from).await, bank.balance(&to).await),
+        ("87.66".into(), "12.34".into())
+    );
+    assert_eq!(
+        (bank.erc20(&from, "USD"), bank.erc20(&to, "USD")),
+        (U256::from(8_766), U256::from(1_234))
+    );
 
     // Another gateway process over the same chain knows the key too.
-    let context = context(&bank.chain, gateway(&bank.signer, &bank.chain, &bank.queue), &bank.heads);
+    let context =
+        context(&bank.chain, gateway(&bank.signer, &bank.chain, &bank.queue), &bank.heads);
     let second = serve(config(), context).await.unwrap();
     let url = format!("http://{}/api/v1/transactions", second.local_addr());
     let request = bank.client.post(url).bearer_auth(KEY).header("Idempotency-Key", key);
@@ -329,7 +339,9 @@ async fn a_payment_between_two_new_accounts_settles_once() {
     second.stop().await;
 
     // The same key with another body is refused, naming the field.
-    for (field, value) in [("amount", json!("12.35")), ("to", json!(alice())), ("memo", json!("food"))] {
+    for (field, value) in
+        [("amount", json!("12.35")), ("to", json!(alice())), ("memo", json!("food"))]
+    {
         let mut other = body.clone();
         other[field] = value;
         let conflict = bank.pay(key, other).await;
@@ -402,7 +414,12 @@ async fn refused_payments_name_the_reason_and_cost_nothing() {
         body
     };
     for (body, status, code, detail) in [
-        (pay(json!({ "amount": "1000000.01" })), 422, "InsufficientFunds", "1000000.00 available, 1000000.01 needed"),
+        (
+            pay(json!({ "amount": "1000000.01" })),
+            422,
+            "InsufficientFunds",
+            "1000000.00 available, 1000000.01 needed",
+        ),
         (pay(json!({ "amount": "1.234" })), 422, "PrecisionTooFine", "3 digits"),
         (pay(json!({ "amount": "-1" })), 422, "InvalidAmount", "plain decimal"),
         (pay(json!({ "amount": "1e3" })), 422, "InvalidAmount", "plain decimal"),
@@ -429,7 +446,8 @@ async fn refused_payments_name_the_reason_and_cost_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn malformed_requests_are_answered_precisely() {
     let bank = Bank::open().await;
-    let raw = |method: Method, path: &str| bank.client.request(method, format!("{}{path}", bank.url));
+    let raw =
+        |method: Method, path: &str| bank.client.request(method, format!("{}{path}", bank.url));
 
     // Without the key nothing under the API answers, not even that a path does not exist.
     for path in ["/api/v1/accounts/x", "/api/v1/blockchain/info", "/api/v1/nothing", "/api/v2"] {
@@ -448,7 +466,6 @@ async fn malformed_requests_are_answered_precisely() {
     let malformed = Answer::of(post("{\"from\": ")).await;
     malformed.is_problem(400, "BadRequest");
     assert!(malformed.text("detail").contains("line 1 column 9"), "{malformed:?}");
-    Answer::of(post("{}").header("content-type", "text/plain")).await;
     let untyped = bank.request(Method::POST, "/api/v1/transactions").body("{}");
     Answer::of(untyped).await.is_problem(415, "UnsupportedMediaType");
     let huge = format!("{{\"memo\":\"{}\"}}", "x".repeat(300 * 1024));
@@ -475,7 +492,8 @@ async fn malformed_requests_are_answered_precisely() {
 #[tokio::test(flavor = "multi_thread")]
 async fn payments_need_a_key_where_it_is_required() {
     let bank = Bank::open().await;
-    let context = context(&bank.chain, gateway(&bank.signer, &bank.chain, &bank.queue), &bank.heads);
+    let context =
+        context(&bank.chain, gateway(&bank.signer, &bank.chain, &bank.queue), &bank.heads);
     let config = RestConfig::new(([127, 0, 0, 1], 0).into());
     let strict = serve(config, context).await.unwrap();
     let to = bank.account("USD").await;
@@ -487,7 +505,7 @@ async fn payments_need_a_key_where_it_is_required() {
     let made = bank.post("/api/v1/transactions", None, body.clone()).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     let again = bank.pay(made.header("idempotency-key"), body).await;
-    assert_eq!((again.body, again.header("idempotency-replayed")), (made.body, "true"));
+    assert_eq!((&again.body, again.header("idempotency-replayed")), (&made.body, "true"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -540,7 +558,7 @@ async fn many_payments_run_at_once_and_the_books_agree() {
     assert_eq!(bank.balance(&to).await, "6.00");
 
     // The same payment a hundred times at once has one effect.
-    let answers = many(100, |_| "the same".into()).await;
+    let answers = many(100, |_| "the-same".into()).await;
     let replayed = answers.iter().filter(|a| a.header("idempotency-replayed") == "true").count();
     assert_eq!((answers.len(), replayed), (100, 99));
     assert!(answers.windows(2).all(|pair| pair[0].body == pair[1].body));
@@ -603,7 +621,8 @@ async fn health_metrics_and_the_description_are_served_without_a_key() {
 
     // A busy port is named.
     let busy = RestConfig::new(bank.server.local_addr());
-    let context = context(&bank.chain, gateway(&bank.signer, &bank.chain, &bank.queue), &bank.heads);
+    let context =
+        context(&bank.chain, gateway(&bank.signer, &bank.chain, &bank.queue), &bank.heads);
     let error = serve(busy, context).await.unwrap_err();
     assert!(matches!(error, RestError::PortInUse(_)));
     assert!(error.to_string().contains("in use by another process"), "{error}");
