@@ -34,11 +34,17 @@ const CREATE2_DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct DemoAccount {
     /// The account.
+    #[serde(serialize_with = "checksummed")]
     pub id: Address,
     /// ISO 4217.
     pub currency: String,
     /// Balance at genesis, major units.
     pub balance: String,
+}
+
+/// As the bank facade writes addresses (EIP-55).
+fn checksummed<S: serde::Serializer>(id: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&id.to_checksum(None))
 }
 
 /// The demo accounts that the gateway's key owns.

@@ -25,7 +25,8 @@ pub(crate) type Evm<INSP = ()> =
 pub(crate) enum Mode {
     /// As consensus demands.
     Consensus,
-    /// For `eth_call` and estimates: no fee, nonce, balance or sender-code check.
+    /// For `eth_call` and estimates: no nonce, sender-code or transaction gas cap check. Fees and
+    /// balances are checked; a call without a gas price runs at base fee 0.
     Simulation,
 }
 
@@ -45,9 +46,8 @@ pub(crate) fn evm<INSP>(
             cfg.chain_id = spec.chain_id;
             if mode == Mode::Simulation {
                 cfg.disable_nonce_check = true;
-                cfg.disable_balance_check = true;
+                cfg.tx_chain_id_check = false;
                 cfg.disable_eip3607 = true;
-                cfg.disable_base_fee = true;
                 cfg.disable_block_gas_limit = true;
                 cfg.tx_gas_limit_cap = Some(u64::MAX);
                 cfg.memory_limit = 128 * 1024 * 1024;
