@@ -19,6 +19,9 @@ use crate::{
 /// How long the healed network may take for three more blocks, and then to fall silent.
 const PATIENCE: u64 = 240_000;
 
+/// More events in one millisecond are a loop that feeds itself.
+const MAX_EVENTS_AT_ONCE: u64 = 50_000;
+
 /// What one schedule was like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -101,6 +104,8 @@ pub(crate) struct World {
     pub(crate) oracle: Oracle,
     pub(crate) report: Report,
     next_transaction: u64,
+    /// Events since the clock last moved.
+    events_now: u64,
 }
 
 impl World {
@@ -134,6 +139,7 @@ impl World {
             oracle: Oracle::default(),
             report: Report::default(),
             next_transaction: 0,
+            events_now: 0,
             scenario,
         }
     }
@@ -216,6 +222,10 @@ impl World {
                 break;
             }
             let event = entry.remove();
+            self.events_now = if at > self.now { 0 } else { self.events_now + 1 };
+            if self.events_now > MAX_EVENTS_AT_ONCE {
+                return Err(format!("a busy loop: {event:?}"));
+            }
             self.now = self.now.max(at);
             self.happen(event)?;
         }

@@ -88,7 +88,10 @@ impl Core {
         if self.timer_for == Some(self.view) {
             return;
         }
-        let wait = if self.gate.record().timed.view >= self.view {
+        let wait = if !self.must_run() {
+            // It only asks again for what is missing, and must not ring without pause.
+            self.query_interval()
+        } else if self.gate.record().timed.view >= self.view {
             (self.view_timeout() / 2).clamp(100, 2_000)
         } else if self.is_leader_dead() {
             0

@@ -688,6 +688,34 @@ fn a_silent_leader_is_skipped_at_once() {
 }
 
 #[test]
+fn asking_for_what_is_missing_never_rings_without_pause() {
+    let mut bench = Bench::leading(1, false);
+    let dead = bench.leader(1);
+    for view in 1..=4 {
+        bench.now += 1_000;
+        for signer in bench.others() {
+            if signer != dead {
+                bench.hear(signer.0, timeout(view, root(), signer.0));
+            }
+        }
+    }
+    bench.now += 1_000;
+    // Others vote in view 5, whose leader seems dead to us; nothing else is to be done.
+    bench.take();
+    bench.votes_of_others(VoteKind::Prepare, 5, block_hash(5, 0), 2);
+    for _ in 0..5 {
+        let at = bench.take().into_iter().rev().find_map(|output| match output {
+            Output::SetTimer { at, .. } => Some(at),
+            _ => None,
+        });
+        assert!(at.unwrap() > Tick(bench.now));
+        bench.now = at.unwrap().0;
+        bench.feed(Input::Timer(View(5)));
+    }
+    assert_eq!(bench.kinds_said().iter().filter(|said| *said == "TIMEOUT 5").count(), 0);
+}
+
+#[test]
 fn laggards_are_helped_but_not_all_the_time() {
     let mut bench = Bench::leading(1, false);
     let propose = bench.proposal(1, root(), None);
