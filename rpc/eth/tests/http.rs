@@ -115,7 +115,7 @@ async fn calls_estimates_and_reverts() {
     let from = alice().address();
 
     let code = node.call("eth_getCode", json!([contract, "latest"])).await;
-    assert_eq!(code.as_str().unwrap().len(), 2 + 2 * 0x64);
+    assert_eq!(code.as_str().unwrap().len(), 2 + 2 * 0x83);
     assert_eq!(node.call("eth_call", json!([{ "to": contract }, "latest"])).await, "0x");
     let reverting = json!({ "from": from, "to": contract, "data": "0x01" });
     for method in ["eth_call", "eth_estimateGas"] {
@@ -509,4 +509,57 @@ async fn plain_http_routes_cors_and_a_busy_port() {
     let address = rpc.local_addr();
     rpc.stop().await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "stopped");
+}
+
+/// `cargo test --release -p qenex-rpc-eth --test http -- --ignored --nocapture`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures; run by hand on a quiet machine"]
+async fn measure_transactions_admitted_per_second() {
+    const SENDERS: u64 = 40;
+    const EACH: u64 = 500;
+    let keys: Vec<_> = (1..=SENDERS)
+        .map(|n| alloy_signer_local::PrivateKeySigner::from_slice(&B256::from(U256::from(n)).0))
+        .map(Result::unwrap)
+        .collect();
+    let node = Node::with(|spec, _| {
+        for key in &keys {
+            let rich = qenex_types::GenesisAccount {
+                balance: U256::from(10).pow(U256::from(24)),
+                ..Default::default()
+            };
+            spec.alloc.insert(key.address(), rich);
+        }
+    })
+    .await;
+    let bodies: Vec<String> = keys
+        .iter()
+        .flat_map(|key| (0..EACH).map(move |nonce| (key, nonce)))
+        .map(|(key, nonce)| sign(transfer(node.chain_id(), nonce), key))
+        .collect::<Vec<_>>()
+        .chunks(100)
+        .map(|raws| {
+            let calls: Vec<Value> = raws
+                .iter()
+                .map(|raw| {
+                    json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction",
+                        "params": [raw] })
+                })
+                .collect();
+            Value::Array(calls).to_string()
+        })
+        .collect();
+
+    let started = tokio::time::Instant::now();
+    let node = &node;
+    let lanes = bodies.chunks(bodies.len().div_ceil(8)).map(|lane| async move {
+        for body in lane {
+            node.post(body.clone()).await;
+        }
+    });
+    futures::future::join_all(lanes).await;
+
+    let seconds = started.elapsed().as_secs_f64();
+    let admitted = node.context.pool.status().pending;
+    println!("{admitted} transactions admitted in {seconds:.2} s");
+    assert_eq!(admitted as u64, SENDERS * EACH);
 }

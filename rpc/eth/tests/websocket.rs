@@ -1,5 +1,6 @@
 //! Subscriptions over a real WebSocket, spoken by hand (RFC 6455).
 
+#[expect(dead_code, reason = "shared with the HTTP tests, which use more of it")]
 mod common;
 
 use std::time::Duration;

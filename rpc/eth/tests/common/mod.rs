@@ -22,7 +22,7 @@ pub(crate) const GWEI: u128 = 1_000_000_000;
 
 /// A contract: without calldata it logs the topic 0x1111..., with calldata it reverts with "nope".
 pub(crate) const CONTRACT: &[u8] = &hex!(
-    "6064" "80" "600b" "6000" "39" "6000" "f3"
+    "6083" "80" "600b" "6000" "39" "6000" "f3"
     "36" "602b" "57"
     "7f1111111111111111111111111111111111111111111111111111111111111111" "6000" "6000" "a1" "00"
     "5b"
@@ -174,7 +174,11 @@ impl Node {
             .transactions
             .iter()
             .map(|tx| {
-                (*tx.inner().tx_hash(), tx.signer(), alloy_consensus::Transaction::nonce(tx.inner()))
+                (
+                    *tx.inner().tx_hash(),
+                    tx.signer(),
+                    alloy_consensus::Transaction::nonce(tx.inner()),
+                )
             })
             .collect();
         pool.on_final(included, [], &*self.context.accounts);
