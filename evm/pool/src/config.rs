@@ -11,7 +11,8 @@ pub struct PoolConfig {
     pub max_bytes: usize,
     /// Most transactions of one sender. Banks send bursts, so this is generous.
     pub max_per_sender: usize,
-    /// Most transactions of one sender behind a nonce gap.
+    /// Most transactions of one sender behind a nonce gap. As many as it may have at all: gossip
+    /// does not keep the order, and a burst must survive that its first part comes last.
     pub max_queued_per_sender: usize,
     /// Most transactions behind nonce gaps, all senders together.
     pub max_queued: usize,
@@ -38,7 +39,7 @@ impl PoolConfig {
             max_transactions: 50_000,
             max_bytes: 64 << 20,
             max_per_sender: 1_024,
-            max_queued_per_sender: 64,
+            max_queued_per_sender: 1_024,
             max_queued: 10_000,
             max_tx_bytes: 128 << 10,
             max_tx_gas: alloy_eips::eip7825::MAX_TX_GAS_LIMIT_OSAKA,

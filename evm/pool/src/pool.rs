@@ -170,7 +170,18 @@ impl Pool {
                         }
                         None => accounts.account(entry.sender).map_err(PoolError::State)?,
                     };
-                    index.insert(entry, state, &self.config).map(|entry| entry.hash)
+                    match index.insert(entry.clone(), state, &self.config) {
+                        // The sender may have been paid by a contract, which no one told us of.
+                        Err(PoolError::Funds { sender, .. })
+                            if index.accounts.contains_key(&sender) =>
+                        {
+                            let state = accounts.account(sender).map_err(PoolError::State)?;
+                            index.refresh(sender, state, &self.config);
+                            index.insert(entry, state, &self.config)
+                        }
+                        other => other,
+                    }
+                    .map(|entry| entry.hash)
                 });
                 added |= answer.is_ok();
                 answers.push(answer);
@@ -338,9 +349,16 @@ impl Pool {
         index.accounts.iter().map(|(sender, a)| (*sender, sender_content(a))).collect()
     }
 
-    /// Hashes of all transactions with their bytes, in no order: for a peer that joins.
+    /// The bytes of the `most` transactions that have waited longest, in the order of arrival: for
+    /// peers that missed them.
     pub fn raws(&self, most: usize) -> Vec<Bytes> {
-        self.index.read().by_hash.values().take(most).map(|entry| entry.raw.clone()).collect()
+        let mut all: Vec<Arc<Entry>> = self.index.read().by_hash.values().map(Arc::clone).collect();
+        if most < all.len() {
+            all.select_nth_unstable_by_key(most, |entry| entry.arrival);
+            all.truncate(most);
+        }
+        all.sort_unstable_by_key(|entry| entry.arrival);
+        all.into_iter().map(|entry| entry.raw.clone()).collect()
     }
 
     /// How full the pool is.

@@ -396,6 +396,28 @@ fn an_invalid_one_takes_its_followers_out_of_blocks_and_old_queued_ones_expire()
 }
 
 #[test]
+fn coins_that_came_unannounced_count() {
+    let (pool, accounts) = (Pool::new(config()), Accounts::default());
+    let cost = 21_000 * 2 * GWEI + 1;
+    accounts.set(address(1), 0, cost);
+    add(&pool, &accounts, 1, transfer(0)).unwrap();
+    assert!(matches!(add(&pool, &accounts, 1, transfer(1)), Err(PoolError::Funds { .. })));
+    accounts.set(address(1), 0, 2 * cost);
+    add(&pool, &accounts, 1, transfer(1)).unwrap();
+    check_invariants(&pool);
+}
+
+#[test]
+fn peers_get_what_waits_in_the_order_of_arrival() {
+    let (pool, accounts) = (Pool::new(config()), Accounts::default());
+    let raws: Vec<Bytes> = (0..50).map(|nonce| sign(transfer(nonce), &signer(1))).collect();
+    pool.add_raw_batch(&raws, &accounts);
+    assert_eq!(pool.raws(100), raws);
+    assert_eq!(pool.raws(20), raws[..20]);
+    assert!(pool.raws(0).is_empty());
+}
+
+#[test]
 fn intrinsic_gas_counts_every_part() {
     let authorization = SignedAuthorization::new_unchecked(
         Authorization { chain_id: U256::from(CHAIN), address: Address::ZERO, nonce: 0 },
