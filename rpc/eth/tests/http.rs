@@ -1,5 +1,7 @@
 //! JSON-RPC over real HTTP on a real chain: what clients do, and what they do wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use alloy_consensus::TxEip1559;

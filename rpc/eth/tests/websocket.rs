@@ -1,5 +1,7 @@
 //! Subscriptions over a real WebSocket, spoken by hand (RFC 6455).
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 #[expect(dead_code, reason = "shared with the HTTP tests, which use more of it")]
 mod common;
 
