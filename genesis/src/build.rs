@@ -11,7 +11,7 @@ use qenex_types::{ChainSpec, GenesisAccount};
 pub enum GenesisError {
     /// The ledger's engines refuse it.
     #[error("ledger: {0}")]
-    Ledger(#[from] qenex_precompiles::GenesisError),
+    Ledger(#[from] Box<qenex_precompiles::GenesisError>),
     /// The same address has two meanings.
     #[error("alloc: {0} is an engine or a system contract")]
     Reserved(Address),
@@ -37,7 +37,7 @@ pub fn state_changes(spec: &ChainSpec) -> Result<StateChanges, GenesisError> {
         insert(&mut changes, address, &account);
     }
     let block = Block { number: 0, timestamp: spec.timestamp_ms / 1_000, chain_id: spec.chain_id };
-    for (address, slots) in qenex_precompiles::genesis(&spec.ledger, block)? {
+    for (address, slots) in qenex_precompiles::genesis(&spec.ledger, block).map_err(Box::new)? {
         let account = GenesisAccount {
             nonce: ENGINE_NONCE,
             code: Bytes::from_static(&ENGINE_CODE),

@@ -90,11 +90,17 @@ pub fn validate(spec: &ChainSpec) -> Result<(), SpecError> {
         return Err(field("gas_limit", format!("{} is below 30,000,000", spec.gas_limit)));
     }
     if spec.base_fee.minimum == 0 {
-        return Err(field("base_fee.minimum", "must not be 0: wallets then send legacy transactions"));
+        return Err(field(
+            "base_fee.minimum",
+            "must not be 0: wallets then send legacy transactions",
+        ));
     }
     let count = spec.validators.len();
     if count == 0 || count > MAX_VALIDATORS {
-        return Err(field("validators", format!("{count} given, 1 to {MAX_VALIDATORS} are possible")));
+        return Err(field(
+            "validators",
+            format!("{count} given, 1 to {MAX_VALIDATORS} are possible"),
+        ));
     }
     let mut keys = BTreeSet::new();
     let mut peers = BTreeSet::new();
@@ -104,7 +110,10 @@ pub fn validate(spec: &ChainSpec) -> Result<(), SpecError> {
             return Err(field(at("ed25519"), format!("{} bytes, not 32", validator.ed25519.len())));
         }
         if validator.mldsa65.len() != 1_952 {
-            return Err(field(at("mldsa65"), format!("{} bytes, not 1952", validator.mldsa65.len())));
+            return Err(field(
+                at("mldsa65"),
+                format!("{} bytes, not 1952", validator.mldsa65.len()),
+            ));
         }
         if !keys.insert(&validator.ed25519) || !keys.insert(&validator.mldsa65) {
             return Err(field(at("ed25519"), "the key of another validator"));
@@ -152,7 +161,10 @@ mod tests {
             (|s| s.base_fee.minimum = 0, "base_fee.minimum"),
             (|s| s.validators.clear(), "validators"),
             (|s| s.validators[1].mldsa65 = Bytes::new(), "validators[1].mldsa65"),
-            (|s| s.validators[1].ed25519 = s.validators[0].ed25519.clone(), "validators[1].ed25519"),
+            (
+                |s| s.validators[1].ed25519 = s.validators[0].ed25519.clone(),
+                "validators[1].ed25519",
+            ),
         ];
         for (damage, expected) in cases {
             let mut broken = spec();

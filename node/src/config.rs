@@ -117,7 +117,13 @@ pub(crate) struct Consensus {
 
 impl Default for Consensus {
     fn default() -> Self {
-        Self { base_timeout_ms: 1_000, max_timeout_ms: 10_000, dead_after_ms: 3_000, build_ms: 50, max_transactions: 10_000 }
+        Self {
+            base_timeout_ms: 1_000,
+            max_timeout_ms: 10_000,
+            dead_after_ms: 3_000,
+            build_ms: 50,
+            max_transactions: 10_000,
+        }
     }
 }
 

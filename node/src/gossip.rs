@@ -1,6 +1,7 @@
 //! Transactions to and from peers, in batches.
 
 use alloy_primitives::{B256, Bytes};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
 use qenex_net::NetworkHandle;
 use qenex_pool::Pool;
 
@@ -9,16 +10,24 @@ use crate::accounts::HeadAccounts;
 /// Bytes of transactions in one batch at most; under the network's limit with room for the framing.
 const BATCH_BYTES: usize = 200 * 1024;
 
+/// A batch as it travels. Gossip drops what it has seen; the salt lets the same transactions go out
+/// again when a peer may have missed them.
+#[derive(RlpEncodable, RlpDecodable)]
+struct Batch {
+    salt: u64,
+    transactions: Vec<Bytes>,
+}
+
 /// Sends transactions that this node admitted to all peers.
-pub(crate) fn publish(network: &NetworkHandle, transactions: &[Bytes]) {
+pub(crate) fn publish(network: &NetworkHandle, transactions: &[Bytes], salt: u64) {
     let mut batch: Vec<Bytes> = Vec::new();
     let mut size = 0_usize;
     let send = |batch: &mut Vec<Bytes>| {
         if batch.is_empty() {
             return;
         }
-        let bytes: Bytes = alloy_rlp::encode(&*batch).into();
-        batch.clear();
+        let transactions = std::mem::take(batch);
+        let bytes: Bytes = alloy_rlp::encode(Batch { salt, transactions }).into();
         if let Err(error) = network.publish_transactions(bytes) {
             tracing::warn!(%error, "cannot gossip transactions");
         }
@@ -36,7 +45,7 @@ pub(crate) fn publish(network: &NetworkHandle, transactions: &[Bytes]) {
 
 /// Admits a batch that a peer sent: the hashes of those that are new, or none if it is malformed.
 pub(crate) fn receive(pool: &Pool, accounts: &HeadAccounts, bytes: &[u8]) -> Option<Vec<B256>> {
-    let batch: Vec<Bytes> = alloy_rlp::decode_exact(bytes).ok()?;
-    let results = pool.add_raw_batch(&batch, accounts);
+    let batch: Batch = alloy_rlp::decode_exact(bytes).ok()?;
+    let results = pool.add_raw_batch(&batch.transactions, accounts);
     Some(results.into_iter().filter_map(Result::ok).collect())
 }

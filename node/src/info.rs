@@ -6,7 +6,10 @@ use alloy_primitives::{B256, Bytes, hex};
 use qenex_rpc_eth::NodeInfo;
 use serde_json::{Value, json};
 
-use crate::{clock::unix_ms, consensus::{Shared, final_proof}};
+use crate::{
+    clock::unix_ms,
+    consensus::{Shared, final_proof},
+};
 
 /// A head this old means that something is wrong, as multiples of the heartbeat.
 const STALE_HEARTBEATS: u64 = 3;
@@ -30,11 +33,7 @@ impl Info {
         let peers = self.peer_count();
         let syncing = self.shared.standing.read().syncing;
         vec![
-            (
-                "head".into(),
-                fresh,
-                format!("block {} is {age_ms} ms old", head.header.number),
-            ),
+            ("head".into(), fresh, format!("block {} is {age_ms} ms old", head.header.number)),
             ("peers".into(), peers >= needed, format!("{peers} connected, {needed} needed")),
             (
                 "sync".into(),

@@ -45,6 +45,15 @@ const HEADS_BUFFER: usize = 1_024;
 /// Transactions a slow listener may fall behind before it misses some.
 const PENDING_BUFFER: usize = 16_384;
 
+/// How long the parts of a node may take to let go of the database when it ends.
+const CLOSING: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Seconds without a new block after which waiting transactions are gossiped again.
+const STANDSTILL: u32 = 2;
+
+/// Most transactions gossiped again at a time.
+const REPUBLISHED: usize = 500;
+
 /// A configuration, key or data folder with which no start can succeed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -61,12 +70,30 @@ fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
 /// What keeps the node from starting or going on.
 pub(crate) fn run(config: &Path, stop_with_stdin: bool) -> Result<()> {
     let config = Config::read(config).map_err(unusable)?;
-    let prometheus = PrometheusBuilder::new().install_recorder().context("cannot record metrics")?;
+    let prometheus =
+        PrometheusBuilder::new().install_recorder().context("cannot record metrics")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
-    let outcome = runtime.block_on(Node::start(config, handle, prometheus, stop_with_stdin));
-    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    let disk = open(&config).map_err(unusable)?;
+    let chain = disk.chain.clone();
+    let outcome = runtime.block_on(Node::start(config, disk, handle, prometheus, stop_with_stdin));
+    runtime.shutdown_timeout(CLOSING);
+    close(chain);
     outcome
+}
+
+/// Closes the database before the process ends. Its threads must not outlive `main`: the C++
+/// runtime then takes their locks away, and the process aborts instead of giving its exit status.
+fn close(chain: Arc<Chain>) {
+    let pause = std::time::Duration::from_millis(5);
+    let mut left = CLOSING;
+    while Arc::strong_count(&chain) > 1 && !left.is_zero() {
+        std::thread::sleep(pause);
+        left = left.saturating_sub(pause);
+    }
+    if left.is_zero() {
+        tracing::warn!("something still reads the chain: the process ends without closing it");
+    }
 }
 
 /// What a node finds on its disk.
@@ -87,11 +114,11 @@ struct Node;
 impl Node {
     async fn start(
         config: Config,
+        disk: Disk,
         runtime: tokio::runtime::Handle,
         prometheus: PrometheusHandle,
         stop_with_stdin: bool,
     ) -> Result<()> {
-        let disk = open(&config).map_err(unusable)?;
         let spec = disk.spec.clone();
         let chain = disk.chain.clone();
         let validators = spec.validators.len();
@@ -185,8 +212,7 @@ impl Node {
             clock: Monotonic::start(),
             timer: None,
         };
-        let driver_thread =
-            thread("driver", fatal, move || machine.run(Input::Start(recovered)))?;
+        let driver_thread = thread("driver", fatal, move || machine.run(Input::Start(recovered)))?;
         if let Some(events) = net_events {
             tokio::spawn(listen(shared.clone(), work.clone(), servers.pending.clone(), events));
         }
@@ -236,7 +262,7 @@ impl Servers {
             move |raw: Vec<alloy_primitives::Bytes>| {
                 work.announce(&shared);
                 if let Some(network) = &shared.network {
-                    gossip::publish(network, &raw);
+                    gossip::publish(network, &raw, 0);
                 }
             }
         };
@@ -328,7 +354,7 @@ fn open(config: &Config) -> Result<Disk> {
         .with_context(|| format!("cannot create {}", config.data.display()))?;
     let options =
         StoreOptions { cache_bytes: config.store.cache_mib << 20, ..StoreOptions::default() };
-    let store = Store::open(&config.data.join("db"), &options).map_err(|error| match error {
+    let store = Store::open(config.data.join("db"), &options).map_err(|error| match error {
         StoreError::Locked { .. } => anyhow::anyhow!(
             "the data folder {} is in use by another process",
             config.data.display()
@@ -478,8 +504,18 @@ async fn listen(
 /// Keeps gauges current and the pool's waiting room clean.
 async fn watch(shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
+    let (mut height, mut same) = (0, 0);
     while !shared.is_stopping() {
         ticks.tick().await;
+        let now = shared.chain.head().header.number;
+        same = if now == height { same + 1 } else { 0 };
+        height = now;
+        if same >= STANDSTILL
+            && let Some(network) = &shared.network
+        {
+            // A leader may have missed what waits here: it was away, or gossip lost it.
+            gossip::publish(network, &shared.pool.raws(REPUBLISHED), unix_ms());
+        }
         shared.pool.expire(unix_ms());
         let pool = shared.pool.status();
         metrics::gauge!("qenex_pool_pending_transactions").set(count(pool.pending));

@@ -183,9 +183,8 @@ impl Options {
             let seeds = ValidatorSeeds::generate()?;
             let keystore =
                 Keystore::create(folder.join("keystore.json"), password.as_bytes(), &seeds, cost)?;
-            let fee_recipient = Address::from_word(alloy_primitives::keccak256(
-                keystore.public().ed25519,
-            ));
+            let fee_recipient =
+                Address::from_word(alloy_primitives::keccak256(keystore.public().ed25519));
             validators.push(validator_spec(
                 format!("validator-{index}"),
                 keystore.public(),
@@ -221,10 +220,7 @@ impl Options {
         Config {
             genesis: "../genesis.json".into(),
             data: "data".into(),
-            keys: Keys {
-                keystore: "keystore.json".into(),
-                password_file: Some("password".into()),
-            },
+            keys: Keys { keystore: "keystore.json".into(), password_file: Some("password".into()) },
             p2p: P2p { listen: local(ports.p2p_of(index)), peers },
             rpc: Rpc { listen: local(ports.rpc_of(index)) },
             rest: (index == 0).then(|| Rest {

@@ -178,9 +178,13 @@ mod tests {
 
     use super::*;
 
-    fn block(height: u64) -> Block {
+    fn block(height: u8) -> Block {
         Block {
-            meta: BlockMeta { hash: B256::with_last_byte(height as u8), parent: B256::ZERO, height },
+            meta: BlockMeta {
+                hash: B256::with_last_byte(height),
+                parent: B256::ZERO,
+                height: height.into(),
+            },
             consensus_header: ConsensusHeader::default(),
             payload: Bytes::from(vec![7; 100]),
         }

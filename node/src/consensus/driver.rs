@@ -206,10 +206,7 @@ impl Driver {
 }
 
 /// A counter as a gauge's floating point number.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a metric: heights above 2^53 do not occur"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a metric: heights above 2^53 do not occur")]
 pub(crate) const fn to_gauge(value: u64) -> f64 {
     value as f64
 }

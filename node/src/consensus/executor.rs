@@ -16,9 +16,7 @@ use anyhow::{Context, Result};
 use qenex_consensus::{
     Block, BlockMeta, Built, Certificate, ConsensusHeader, Input, Purpose, View,
 };
-use qenex_exec::{
-    BlockAttributes, BuildLimits, Candidates, ExecError, SealedBlock, next_base_fee,
-};
+use qenex_exec::{BlockAttributes, BuildLimits, Candidates, ExecError, SealedBlock, next_base_fee};
 use qenex_pool::Best;
 use qenex_types::PooledTransaction;
 
@@ -70,13 +68,20 @@ pub(crate) enum Job {
     Stop,
 }
 
-/// Says once that transactions wait, until the executor finds that none do.
+/// Whether the machine was told that transactions wait.
 #[derive(Debug, Default)]
 pub(crate) struct WorkFlag(AtomicBool);
 
 impl WorkFlag {
-    /// Tells the driver, unless it knows.
+    /// More has come in. Always told, for a leader that had nothing to propose a moment ago waits
+    /// for it.
     pub(crate) fn announce(&self, shared: &Shared) {
+        self.0.store(true, Ordering::SeqCst);
+        shared.driver.send(Input::Work);
+    }
+
+    /// Something waits; told only if it was not known.
+    fn remind(&self, shared: &Shared) {
         if !self.0.swap(true, Ordering::SeqCst) {
             shared.driver.send(Input::Work);
         }
@@ -88,8 +93,6 @@ pub(crate) struct Executor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) jobs: Receiver<Job>,
     pub(crate) work: Arc<WorkFlag>,
-    /// The newest block built or checked here.
-    tip: B256,
     /// Time of the newest block, milliseconds since 1970.
     tip_time_ms: u64,
 }
@@ -101,8 +104,7 @@ impl Executor {
         work: Arc<WorkFlag>,
         tip_time_ms: u64,
     ) -> Self {
-        let tip = shared.chain.head().hash;
-        Self { shared, jobs, work, tip, tip_time_ms }
+        Self { shared, jobs, work, tip_time_ms }
     }
 
     /// Runs until [`Job::Stop`], then writes what is only in memory.
@@ -124,7 +126,7 @@ impl Executor {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            self.look_for_work()?;
+            self.look_for_work();
         }
         self.shared.chain.flush().context("cannot write the state")
     }
@@ -172,8 +174,7 @@ impl Executor {
             transactions: shared.config.max_transactions,
             ..BuildLimits::default()
         };
-        let (executed, built) =
-            shared.chain.build(parent, attributes, &mut candidates, limits)?;
+        let (executed, built) = shared.chain.build(parent, attributes, &mut candidates, limits)?;
         let invalid = std::mem::take(&mut candidates.invalid);
         drop(candidates);
         // On an open parent the reason may vanish with it; on the final head it stays.
@@ -183,7 +184,6 @@ impl Executor {
             }
         }
         let result = (built.included > 0 || required || self.heartbeat_due()).then(|| {
-            self.tip = executed.block.hash;
             self.tip_time_ms = time_ms;
             let header = consensus_header.clone();
             shared.headers.write().insert(executed.block.hash, header);
@@ -213,7 +213,6 @@ impl Executor {
             Err(Refusal::Fatal(error)) => return Err(error),
         };
         if valid {
-            self.tip = hash;
             self.tip_time_ms = block.consensus_header.time_ms;
             self.shared.headers.write().insert(hash, block.consensus_header.clone());
         }
@@ -259,7 +258,7 @@ impl Executor {
         }
     }
 
-    fn finalise(&mut self, chain: &[BlockMeta], certificate: &Certificate) -> Result<()> {
+    fn finalise(&self, chain: &[BlockMeta], certificate: &Certificate) -> Result<()> {
         let head = self.shared.chain.head().header.number;
         let mut proven = Vec::with_capacity(chain.len());
         for block in chain.iter().filter(|block| block.height > head) {
@@ -268,10 +267,8 @@ impl Executor {
                 .consensus_header(&block.hash)
                 .with_context(|| format!("no consensus header of block {}", block.height))?;
             let own = certificate.reference.hash == block.hash;
-            let proof = FinalityProof {
-                consensus_header,
-                certificate: own.then(|| certificate.clone()),
-            };
+            let proof =
+                FinalityProof { consensus_header, certificate: own.then(|| certificate.clone()) };
             proven.push((block.hash, proof.encode()));
         }
         let blocks = self.shared.chain.finalise(&proven)?;
@@ -279,7 +276,7 @@ impl Executor {
         Ok(())
     }
 
-    fn sync(&mut self, certificate: &Certificate) -> Result<()> {
+    fn sync(&self, certificate: &Certificate) -> Result<()> {
         self.shared.standing.write().syncing = true;
         tracing::info!(view = %certificate.reference.view, "catching up with final blocks of peers");
         let shared = self.shared.clone();
@@ -292,7 +289,7 @@ impl Executor {
     }
 
     /// Tells everybody about new final blocks.
-    fn committed(&mut self, blocks: &[Arc<SealedBlock>], view: View) {
+    fn committed(&self, blocks: &[Arc<SealedBlock>], view: View) {
         let shared = self.shared.clone();
         let Some(last) = blocks.last() else { return };
         let accounts = HeadAccounts(shared.chain.clone());
@@ -312,41 +309,36 @@ impl Executor {
         let number = last.header.number;
         metrics::gauge!("qenex_chain_height").set(to_gauge(number));
         tracing::debug!(number, transactions = last.transactions.len(), hash = %last.hash, "final");
-        let open: Vec<B256> = shared.chain.open_branch(self.tip).iter().map(|e| e.block.hash).collect();
-        if open.is_empty() {
-            self.tip = last.hash;
-        }
-        shared.headers.write().retain(|hash, _| {
-            *hash == last.hash || shared.chain.proposal(hash).is_some()
-        });
+        shared
+            .headers
+            .write()
+            .retain(|hash, _| *hash == last.hash || shared.chain.proposal(hash).is_some());
         shared.driver.send(Input::Finalised { height: number, view, hash: last.hash });
     }
 
-    /// Tells the driver whether transactions wait behind the tip, or a heartbeat is due.
-    fn look_for_work(&self) -> Result<()> {
-        if self.has_work()? {
-            self.work.announce(&self.shared);
+    /// Tells the driver whether transactions wait that are not final yet, or a heartbeat is due.
+    fn look_for_work(&self) {
+        if self.has_work() {
+            self.work.remind(&self.shared);
         } else if self.work.0.load(Ordering::SeqCst) {
             self.shared.driver.send(Input::NoWork);
             self.work.0.store(false, Ordering::SeqCst);
             // What was admitted between the look and the store would be forgotten.
-            if self.has_work()? {
-                self.work.announce(&self.shared);
+            if self.has_work() {
+                self.work.remind(&self.shared);
             }
         }
-        Ok(())
     }
 
-    fn has_work(&self) -> Result<bool> {
+    fn has_work(&self) -> bool {
         if self.heartbeat_due() {
-            return Ok(true);
+            return true;
         }
         if self.shared.pool.is_empty_of_pending() {
-            return Ok(false);
+            return false;
         }
-        let Some(header) = self.header_of(self.tip)? else { return Ok(true) };
-        let base_fee = next_base_fee(&header, self.shared.chain.spec());
-        Ok(self.shared.pool.has_executable(base_fee, &self.next_nonces(self.tip)))
+        let base_fee = next_base_fee(&self.shared.chain.head().header, self.shared.chain.spec());
+        self.shared.pool.has_executable(base_fee, &BTreeMap::new())
     }
 
     fn heartbeat_due(&self) -> bool {

@@ -122,7 +122,8 @@ fn from_peer(
 fn verify_last(shared: &Shared, blocks: &[(Block, Option<Certificate>)]) -> Result<View> {
     let (block, certificate) = blocks.last().context("an empty answer")?;
     let certificate = certificate.clone().context("the last block has no certificate")?;
-    if certificate.kind != CertificateKind::Commit || certificate.reference.hash != block.meta.hash {
+    if certificate.kind != CertificateKind::Commit || certificate.reference.hash != block.meta.hash
+    {
         bail!("the certificate is not for the last block");
     }
     let verified = Verified::<Certificate>::check(certificate, &shared.verify_context())?;

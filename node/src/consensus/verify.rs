@@ -33,7 +33,8 @@ fn check(shared: &Shared, from: u16, bytes: &Bytes) {
     let message = match Message::decode(bytes) {
         Ok(message) => message,
         Err(error) => {
-            metrics::counter!("qenex_consensus_dropped_total", "reason" => "malformed").increment(1);
+            metrics::counter!("qenex_consensus_dropped_total", "reason" => "malformed")
+                .increment(1);
             tracing::warn!(from, %error, "a peer sent a malformed message");
             return;
         }

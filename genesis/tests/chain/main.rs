@@ -1,0 +1,9 @@
+//! Blocks and the engines on the chain of a development network: real store, real state, real EVM.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at its first surprise, helpers included")]
+
+mod blocks;
+mod engines;
+mod simulation;
+mod state;
+mod support;
