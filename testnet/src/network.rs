@@ -7,9 +7,14 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    net::{TcpListener, UdpSocket},
+    hash::{BuildHasher as _, RandomState},
+    net::{Ipv4Addr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +25,9 @@ use tokio::process::{Child, Command};
 
 /// How long a node may take to stop when asked to.
 const STOP_TIME: Duration = Duration::from_secs(20);
+
+/// Ports that [`Ports::free`] chooses from: below those that systems give to outgoing connections.
+const FREE_PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 /// First ports of a local network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +49,44 @@ impl Default for Ports {
 }
 
 impl Ports {
+    /// Ports that nothing uses now, for a network of `validators`. Two calls in one process give
+    /// different ports; two processes begin at different places.
+    ///
+    /// # Errors
+    ///
+    /// If no block of ports is free, or there is none for so many validators.
+    pub fn free(validators: u16) -> Result<Self> {
+        static NEXT: OnceLock<AtomicU64> = OnceLock::new();
+        // JSON-RPC 10 apart, the bank facade beside the first; then metrics and peers.
+        let size = validators.max(1).checked_mul(12).context("too many validators")?;
+        let last = FREE_PORTS.end.checked_sub(size).filter(|last| *last > FREE_PORTS.start);
+        let room = u64::from(last.context("too many validators")? - FREE_PORTS.start);
+        let next = NEXT.get_or_init(|| AtomicU64::new(RandomState::new().hash_one(()) >> 1));
+        for _ in 0..1_000 {
+            let at = next.fetch_add(u64::from(size), Ordering::Relaxed) % room;
+            let base = FREE_PORTS.start + u16::try_from(at)?;
+            let ports = Self {
+                rpc: base,
+                rest: base + 1,
+                metrics: base + 10 * validators,
+                p2p: base + 11 * validators,
+            };
+            if ports.are_free(validators) {
+                return Ok(ports);
+            }
+        }
+        bail!("no {size} free ports in a row from {} to {}", FREE_PORTS.start, FREE_PORTS.end)
+    }
+
+    fn are_free(&self, validators: u16) -> bool {
+        let tcp = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let udp = |port: u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        tcp(self.rest)
+            && (0..validators).all(|index| {
+                tcp(self.rpc_of(index)) && tcp(self.metrics_of(index)) && udp(self.p2p_of(index))
+            })
+    }
+
     /// JSON-RPC port of a validator.
     #[must_use]
     pub const fn rpc_of(&self, index: u16) -> u16 {
@@ -93,7 +139,11 @@ impl fmt::Display for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "chain id       {}", self.chain_id)?;
         for validator in &self.validators {
-            write!(f, "\n{:<14} {}  {}  {}", validator.name, validator.rpc, validator.ws, validator.metrics)?;
+            write!(
+                f,
+                "\n{:<14} {}  {}  {}",
+                validator.name, validator.rpc, validator.ws, validator.metrics
+            )?;
             if let Some(rest) = &validator.rest {
                 write!(f, "\nbank API       {rest}/api/v1  {rest}/docs")?;
             }
@@ -114,11 +164,17 @@ impl Endpoints {
             for url in urls.into_iter().flatten() {
                 let address = address_of(url);
                 TcpListener::bind(address).with_context(|| {
-                    format!("port {address} of {} is busy: stop what uses it or choose another port", validator.name)
+                    format!(
+                        "port {address} of {} is busy: stop what uses it or choose another port",
+                        validator.name
+                    )
                 })?;
             }
             UdpSocket::bind(&validator.p2p).with_context(|| {
-                format!("UDP port {} of {} is busy: stop what uses it or choose another port", validator.p2p, validator.name)
+                format!(
+                    "UDP port {} of {} is busy: stop what uses it or choose another port",
+                    validator.p2p, validator.name
+                )
             })?;
         }
         Ok(())
@@ -354,5 +410,31 @@ impl Network {
             bail!("{method}: {error}");
         }
         Ok(answer.get("result").cloned().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn free_ports_are_usable_and_never_given_twice() {
+        let mut given = BTreeSet::new();
+        let mut held = Vec::new();
+        for validators in [1, 4, 7, 4, 1] {
+            let ports = Ports::free(validators).unwrap();
+            let mut tcp = vec![ports.rest];
+            for index in 0..validators {
+                tcp.extend([ports.rpc_of(index), ports.metrics_of(index)]);
+                assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, ports.p2p_of(index))).is_ok());
+            }
+            for port in tcp {
+                assert!(given.insert(port), "port {port} is given twice");
+                held.push(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
+            }
+        }
+        assert!(Ports::free(u16::MAX).is_err());
     }
 }
