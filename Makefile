@@ -22,8 +22,10 @@ run: build ## a local network of four validators, until Ctrl-C
 
 test: setup lint test-contracts test-rust ## everything that must pass
 
-lint: ## formatting and clippy, warnings are errors
+lint: ## formatting, clippy, licences and the walls between crates; warnings are errors
+	@scripts/setup test
 	cargo fmt --all --check
+	PATH="$$PATH:$(HOME)/.cache/qenex/tools/bin" cargo deny --locked check --deny warnings licenses bans sources
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
 test-rust: ## unit, property, simulation and real-process tests
