@@ -11,6 +11,7 @@ use alloy_consensus::{
 };
 use alloy_eips::{eip2718::Encodable2718, eip2935, eip4788};
 use alloy_primitives::{Address, B256, Bloom, Bytes, logs_bloom};
+use qenex_precompiles::{LEDGER, books};
 use qenex_trie::{PendingLayer, State};
 use qenex_types::{ChainSpec, PooledTransaction};
 use revm::{
@@ -21,7 +22,7 @@ use revm::{
 use crate::{
     chain::Ancestors,
     database::BlockState,
-    error::ExecError,
+    error::{ExecError, InvalidBlock},
     evm::{Evm, Mode, block_env, evm, tx_env},
 };
 
@@ -117,12 +118,21 @@ impl Execution {
         self.gas_limit.saturating_sub(self.gas_used)
     }
 
+    /// The state with the block's effects so far, to be tampered with.
+    #[cfg(test)]
+    pub(crate) fn database(&mut self) -> &mut BlockState {
+        &mut self.evm.ctx.journaled_state.database
+    }
+
     /// Executes one transaction.
     ///
     /// # Errors
     ///
     /// Only if the state cannot be read; a transaction that may not stand here is `Refused`.
-    pub(crate) fn execute(&mut self, transaction: &PooledTransaction) -> Result<Executed, ExecError> {
+    pub(crate) fn execute(
+        &mut self,
+        transaction: &PooledTransaction,
+    ) -> Result<Executed, ExecError> {
         let tx = transaction.inner();
         if tx.is_eip4844() {
             return Ok(Executed::Refused("blob transactions are not accepted".into()));
@@ -157,25 +167,24 @@ impl Execution {
         Ok(Executed::Included)
     }
 
-    /// Computes the roots. Those of transactions and receipts on another thread than the state's.
+    /// Closes the books and computes the roots. The state's root on this thread, the rest beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBlock::Books`] if money came from nowhere; [`ExecError::State`].
     pub(crate) fn seal(self) -> Result<Sealing, ExecError> {
         let Self { evm, parent, gas_used, transactions, receipts, .. } = self;
-        let changes = evm.ctx.journaled_state.database.into_changes();
-        let (state, (transactions_root, receipts_root, logs_bloom)) = rayon::join(
+        let database = evm.ctx.journaled_state.database;
+        let ledger = database.changed_slots(&LEDGER);
+        let changes = database.into_changes();
+        let (state, (balanced, (transactions_root, receipts_root, logs_bloom))) = rayon::join(
             || parent.apply(&changes),
             || {
-                let transactions_root =
-                    ordered_trie_root_with_encoder(&transactions, |tx, out| {
-                        tx.inner().encode_2718(out);
-                    });
-                let with_bloom: Vec<_> =
-                    receipts.iter().map(TxReceipt::with_bloom_ref).collect();
-                let bloom = with_bloom
-                    .iter()
-                    .fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
-                (transactions_root, calculate_receipt_root(&with_bloom), bloom)
+                let logs = receipts.iter().flat_map(|receipt| &receipt.logs);
+                (books(&ledger, logs), body_roots(&transactions, &receipts))
             },
         );
+        balanced.map_err(|error| InvalidBlock::Books(error.to_string()))?;
         Ok(Sealing {
             state: state.map_err(ExecError::state)?,
             transactions_root,
@@ -186,6 +195,19 @@ impl Execution {
             receipts,
         })
     }
+}
+
+/// Roots of the transactions and of the receipts, and the bloom of all logs.
+fn body_roots(
+    transactions: &[PooledTransaction],
+    receipts: &[EthereumReceipt],
+) -> (B256, B256, Bloom) {
+    let transactions_root = ordered_trie_root_with_encoder(transactions, |tx, out| {
+        tx.inner().encode_2718(out);
+    });
+    let with_bloom: Vec<_> = receipts.iter().map(TxReceipt::with_bloom_ref).collect();
+    let bloom = with_bloom.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
+    (transactions_root, calculate_receipt_root(&with_bloom), bloom)
 }
 
 impl SealedBlock {

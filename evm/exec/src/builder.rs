@@ -44,20 +44,30 @@ pub struct Built {
     pub refused: usize,
 }
 
+impl Built {
+    /// Candidates looked at: refusals take time as well.
+    const fn tried(self) -> usize {
+        self.included.saturating_add(self.refused)
+    }
+}
+
 /// Fills `execution` from `candidates`.
 pub(crate) fn fill(
     execution: &mut Execution,
     candidates: &mut dyn Candidates,
     limits: BuildLimits,
 ) -> Result<Built, ExecError> {
-    #[expect(clippy::disallowed_methods, reason = "when to stop building is the leader's own choice")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "when to stop building is the leader's own choice"
+    )]
     let started = std::time::Instant::now();
     let mut built = Built::default();
     let mut bytes = 0_usize;
     let most_bytes = limits.bytes.min(MAX_BLOCK_BYTES / 2);
     while built.included < limits.transactions
         && execution.gas_left() >= 21_000
-        && (built.included % 32 != 31 || started.elapsed() < limits.time)
+        && (built.tried() % 32 != 31 || started.elapsed() < limits.time)
     {
         let Some(transaction) = candidates.next() else { break };
         let length = alloy_rlp::Encodable::length(transaction.inner());

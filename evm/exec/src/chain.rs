@@ -4,12 +4,18 @@
 //! Making it final only writes what execution gave. Proposals form a tree over the final head;
 //! those that lose are dropped when a rival becomes final.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use alloy_consensus::{Block, Header, transaction::Recovered};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Decodable;
-use alloy_trie::{TrieAccount, root::{state_root, storage_root}};
+use alloy_trie::{
+    TrieAccount,
+    root::{state_root, storage_root},
+};
 use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use qenex_store::{BlockRecord, Store};
@@ -18,7 +24,7 @@ use qenex_types::{ChainSpec, PooledTransaction, Transaction};
 use rayon::prelude::*;
 
 use crate::{
-    block::{ExecutedBlock, Executed, Execution, SealedBlock, Sealing},
+    block::{Executed, ExecutedBlock, Execution, SealedBlock, Sealing},
     builder::{BuildLimits, Built, Candidates, fill},
     codec::{
         decode_block, decode_body, decode_receipts, encode_block, encode_body, encode_receipts,
@@ -96,8 +102,8 @@ impl Chain {
         store: Store,
         genesis: StateChanges,
     ) -> Result<Self, ExecError> {
-        let tree = StateTree::open(store.clone(), TreeOptions::default())
-            .map_err(ExecError::state)?;
+        let tree =
+            StateTree::open(store.clone(), TreeOptions::default()).map_err(ExecError::state)?;
         // Computed also where block 0 is stored: a store of another network must not be opened.
         let header = genesis_header(&spec, genesis_root(&genesis));
         let hash = header.hash_slow();
@@ -239,7 +245,11 @@ impl Chain {
     ///
     /// [`ExecError::Invalid`] names the first broken rule; [`ExecError::UnknownParent`] if the parent
     /// must come first; [`ExecError::State`].
-    pub fn check(&self, encoded: &Bytes, known: SenderLookup<'_>) -> Result<ExecutedBlock, ExecError> {
+    pub fn check(
+        &self,
+        encoded: &Bytes,
+        known: SenderLookup<'_>,
+    ) -> Result<ExecutedBlock, ExecError> {
         let Block { header, body } = decode_block(encoded)?;
         let hash = header.hash_slow();
         if let Some(executed) = self.proposal(&hash) {
@@ -261,6 +271,7 @@ impl Chain {
         }
         compare("number", header.number, expected.number)?;
         compare("gasLimit", header.gas_limit, expected.gas_limit)?;
+        compare_base_fee(&header, &expected)?;
         let transactions = recover(body.transactions, known)?;
         let mut execution = Execution::start(&self.spec, &header, state, ancestors)?;
         for (index, transaction) in transactions.iter().enumerate() {
@@ -300,8 +311,7 @@ impl Chain {
             self.tree.commit(&block.hash).map_err(ExecError::state)?;
             self.head.store(block.clone());
         }
-        let number = self.head.load().header.number;
-        self.open.write().retain(|_, executed| executed.block.header.number > number);
+        drop_losers(&mut self.open.write(), parent);
         let mut recent = self.recent.write();
         recent.extend(blocks.iter().map(|block| (block.header.number, block.clone())));
         while recent.len() as u64 > RECENT_BLOCKS {
@@ -372,10 +382,7 @@ impl Chain {
     /// # Errors
     ///
     /// [`ExecError::State`].
-    pub fn transaction(
-        &self,
-        hash: B256,
-    ) -> Result<Option<(Arc<SealedBlock>, usize)>, ExecError> {
+    pub fn transaction(&self, hash: B256) -> Result<Option<(Arc<SealedBlock>, usize)>, ExecError> {
         let Some((number, index)) =
             self.store.transaction_location(&hash).map_err(ExecError::state)?
         else {
@@ -511,6 +518,21 @@ impl Chain {
     }
 }
 
+/// Keeps the proposals that descend from `head`; a rival of it goes with everything built on it.
+fn drop_losers(open: &mut BTreeMap<B256, ExecutedBlock>, head: B256) {
+    let mut by_height: Vec<_> =
+        open.iter().map(|(hash, executed)| (executed.block.header.number, *hash)).collect();
+    by_height.sort_unstable();
+    let mut live = BTreeSet::from([head]);
+    for (_, hash) in by_height {
+        if open.get(&hash).is_some_and(|e| live.contains(&e.block.header.parent_hash)) {
+            live.insert(hash);
+        }
+    }
+    live.remove(&head);
+    open.retain(|hash, _| live.contains(hash));
+}
+
 /// State root of a genesis state, computed from scratch.
 fn genesis_root(changes: &StateChanges) -> B256 {
     let accounts = changes.accounts.iter().filter_map(|(hash, info)| {
@@ -553,9 +575,9 @@ fn recover(
                 return Ok(pooled);
             }
             use alloy_consensus::transaction::SignerRecoverable;
-            let sender = transaction.recover_signer().map_err(|error| {
-                InvalidBlock::Transaction { index, reason: error.to_string() }
-            })?;
+            let sender = transaction
+                .recover_signer()
+                .map_err(|error| InvalidBlock::Transaction { index, reason: error.to_string() })?;
             Ok(Arc::new(Recovered::new_unchecked(transaction, sender)))
         })
         .collect();
@@ -613,10 +635,13 @@ fn compare<T: PartialEq + std::fmt::Display>(
     if given == expected { Ok(()) } else { Err(mismatch(field, given, expected)) }
 }
 
+fn compare_base_fee(given: &Header, expected: &Header) -> Result<(), InvalidBlock> {
+    let show = |value: Option<u64>| value.map_or("none".to_owned(), |value| value.to_string());
+    compare("baseFeePerGas", show(given.base_fee_per_gas), show(expected.base_fee_per_gas))
+}
+
 /// Names the first field in which a header differs from the one that execution gives.
 fn compare_headers(given: &Header, expected: &Header) -> Result<(), InvalidBlock> {
-    let show = |value: Option<u64>| value.map_or("none".to_owned(), |value| value.to_string());
-    compare("baseFeePerGas", show(given.base_fee_per_gas), show(expected.base_fee_per_gas))?;
     compare("gasUsed", given.gas_used, expected.gas_used)?;
     compare("transactionsRoot", given.transactions_root, expected.transactions_root)?;
     compare("receiptsRoot", given.receipts_root, expected.receipts_root)?;

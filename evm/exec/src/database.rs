@@ -4,7 +4,7 @@
 //! the state at most once a block; [`BlockState::into_changes`] gives what the block changed, and
 //! nothing that ended as it began.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{
     Address, B256, U256, keccak256,
@@ -65,10 +65,12 @@ impl BlockState {
             if cached.wiped {
                 changes.wiped.insert(cached.hash);
             }
-            let slots: std::collections::BTreeMap<_, _> = cached
+            let slots: BTreeMap<_, _> = cached
                 .slots
                 .into_iter()
-                .filter(|(_, (before, now))| if cached.wiped { !now.is_zero() } else { before != now })
+                .filter(
+                    |(_, (before, now))| if cached.wiped { !now.is_zero() } else { before != now },
+                )
                 .map(|(slot, (_, now))| (keccak256(slot.to_be_bytes::<32>()), now))
                 .collect();
             let touched_storage = !slots.is_empty() || cached.wiped;
@@ -97,6 +99,16 @@ impl BlockState {
         changes
     }
 
+    /// Slots of `address` that differ from before the block: slot, value before, value now. For an
+    /// account that is never destroyed or created, as the engines' are.
+    pub(crate) fn changed_slots(&self, address: &Address) -> BTreeMap<U256, (U256, U256)> {
+        let slots = self.accounts.get(address).into_iter().flat_map(|cached| &cached.slots);
+        slots
+            .filter(|(_, (before, now))| before != now)
+            .map(|(slot, values)| (*slot, *values))
+            .collect()
+    }
+
     /// Sets an account for a simulation (`eth_call` state overrides).
     pub(crate) fn override_account(
         &mut self,
@@ -122,7 +134,8 @@ impl BlockState {
         cached.current = Some(info);
         if let Some(state) = &change.state {
             cached.wiped = true;
-            cached.slots = state.iter().map(|(slot, value)| (*slot, (U256::ZERO, *value))).collect();
+            cached.slots =
+                state.iter().map(|(slot, value)| (*slot, (U256::ZERO, *value))).collect();
         }
         for (slot, value) in &change.state_diff {
             cached.slots.insert(*slot, (U256::ZERO, *value));

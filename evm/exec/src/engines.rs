@@ -13,9 +13,7 @@ use qenex_precompiles::{
 use revm::{
     bytecode::Bytecode,
     context::{Block as _, Cfg as _, ContextTr, JournalTr},
-    context_interface::{
-        cfg::gas_params::GasParams, journaled_state::account::JournaledAccountTr,
-    },
+    context_interface::{cfg::gas_params::GasParams, journaled_state::account::JournaledAccountTr},
     handler::{EthPrecompiles, PrecompileProvider},
     interpreter::{CallInputs, Gas, InstructionResult, InterpreterResult},
     primitives::{AddressSet, hardfork::SpecId},

@@ -38,21 +38,18 @@ pub(crate) fn evm<INSP>(
     mode: Mode,
     inspector: INSP,
 ) -> Evm<INSP> {
-    let context = Context::mainnet()
-        .with_db(state)
-        .with_block(env)
-        .modify_cfg_chained(|cfg| {
-            cfg.set_spec_and_mainnet_gas_params(SPEC);
-            cfg.chain_id = spec.chain_id;
-            if mode == Mode::Simulation {
-                cfg.disable_nonce_check = true;
-                cfg.tx_chain_id_check = false;
-                cfg.disable_eip3607 = true;
-                cfg.disable_block_gas_limit = true;
-                cfg.tx_gas_limit_cap = Some(u64::MAX);
-                cfg.memory_limit = 128 * 1024 * 1024;
-            }
-        });
+    let context = Context::mainnet().with_db(state).with_block(env).modify_cfg_chained(|cfg| {
+        cfg.set_spec_and_mainnet_gas_params(SPEC);
+        cfg.chain_id = spec.chain_id;
+        if mode == Mode::Simulation {
+            cfg.disable_nonce_check = true;
+            cfg.tx_chain_id_check = false;
+            cfg.disable_eip3607 = true;
+            cfg.disable_block_gas_limit = true;
+            cfg.tx_gas_limit_cap = Some(u64::MAX);
+            cfg.memory_limit = 128 * 1024 * 1024;
+        }
+    });
     RevmEvm::new_with_inspector(
         context,
         inspector,

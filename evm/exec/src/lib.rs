@@ -15,6 +15,8 @@ mod error;
 mod evm;
 mod rules;
 mod simulate;
+#[cfg(test)]
+mod tests;
 
 pub use block::{ExecutedBlock, SealedBlock};
 pub use builder::{BuildLimits, Built, Candidates};

@@ -252,11 +252,18 @@ impl Chain {
         overrides: &Overrides,
     ) -> Result<(BlockEnv, BlockState), SimulateError> {
         let failed = |error: crate::ExecError| SimulateError::State(error.to_string());
-        let (_, header) = self.header(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
+        let (_, header) =
+            self.header(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
         let state = self.state(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
         let mut env = block_env(&header);
-        let BlockOverride { number: height, timestamp, gas_limit, base_fee, beneficiary, prev_randao } =
-            &overrides.block;
+        let BlockOverride {
+            number: height,
+            timestamp,
+            gas_limit,
+            base_fee,
+            beneficiary,
+            prev_randao,
+        } = &overrides.block;
         if call.gas_price.is_none() {
             env.basefee = 0; // As geth: BASEFEE reads 0 where no fee is charged.
         }
@@ -403,9 +410,9 @@ fn halt_words(reason: &HaltReason) -> String {
 fn refusal(error: EVMError<StateUnavailable, InvalidTransaction>) -> SimulateError {
     match error {
         EVMError::Transaction(reason) => SimulateError::Invalid(match reason {
-            InvalidTransaction::LackOfFundForMaxFee { fee, balance } => format!(
-                "insufficient funds for gas * price + value: have {balance} want {fee}"
-            ),
+            InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
+                format!("insufficient funds for gas * price + value: have {balance} want {fee}")
+            }
             InvalidTransaction::OverflowPaymentInTransaction => {
                 "insufficient funds for gas * price + value: cost overflows 256 bits".into()
             }

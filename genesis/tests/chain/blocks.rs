@@ -7,9 +7,7 @@ use alloy_consensus::{
 };
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use alloy_signer::SignerSync;
-use qenex_exec::{
-    Chain, ExecError, InvalidBlock, MAX_BLOCK_BYTES, decode_block, encode_block,
-};
+use qenex_exec::{Chain, ExecError, InvalidBlock, MAX_BLOCK_BYTES, decode_block, encode_block};
 use qenex_genesis::{DEV_ACCOUNTS, DEV_CHAIN_ID};
 use qenex_precompiles::LEDGER;
 use qenex_types::Transaction;
@@ -36,7 +34,12 @@ fn what_one_chain_builds_another_accepts() {
         let head = builder.chain.head();
         let transactions = [
             pay(1, round, DEV_ACCOUNTS[2], 5),
-            call(2, round, LEDGER, payment(round.into(), DEV_ACCOUNTS[2], DEV_ACCOUNTS[3], 100)),
+            call(
+                2,
+                round,
+                LEDGER,
+                payment(u128::from(round) + 1, DEV_ACCOUNTS[2], DEV_ACCOUNTS[3], 100),
+            ),
             call(3, round, HASHES, []),
         ];
         let known: Vec<_> = transactions.to_vec();
@@ -46,7 +49,8 @@ fn what_one_chain_builds_another_accepts() {
         assert_eq!(built.block.size, built.encoded.len());
 
         // One transaction is known to the checker's pool, the senders of the others are recovered.
-        let lookup = |hash: &B256| known[..1].iter().find(|tx| tx.inner().tx_hash() == hash).cloned();
+        let lookup =
+            |hash: &B256| known[..1].iter().find(|tx| tx.inner().tx_hash() == hash).cloned();
         let checked = checker.chain.check(&built.encoded, &lookup).unwrap();
         assert_eq!(checked.block.hash, built.block.hash);
         assert_eq!(checked.block.header, built.block.header);
@@ -120,7 +124,8 @@ fn a_block_with_a_transaction_that_may_not_stand_there_is_refused() {
     let poor = TxEip1559 { value: U256::MAX >> 8, ..template(0, DEV_ACCOUNTS[1]) };
     let foreign = TxEip1559 { chain_id: 1, ..template(0, DEV_ACCOUNTS[1]) };
     let hungry = TxEip1559 { gas_limit: 16_777_217, ..template(0, DEV_ACCOUNTS[1]) };
-    let cheap = TxEip1559 { max_fee_per_gas: 1, max_priority_fee_per_gas: 0, ..template(0, HASHES) };
+    let cheap =
+        TxEip1559 { max_fee_per_gas: 1, max_priority_fee_per_gas: 0, ..template(0, HASHES) };
     let cases = [
         (pay(1, 0, DEV_ACCOUNTS[2], 6), "nonce"),
         (pay(2, 1, DEV_ACCOUNTS[2], 6), "nonce"),
@@ -310,7 +315,10 @@ fn receipts_root_and_blooms_are_those_of_an_independent_computation() {
     assert_eq!(stored.transactions, block.transactions);
     assert_eq!((&stored.receipts, stored.size), (&block.receipts, block.size));
     let hash = *block.transactions[2].inner().tx_hash();
-    assert_eq!(again.transaction(hash).unwrap().map(|(b, index)| (b.hash, index)), Some((block.hash, 2)));
+    assert_eq!(
+        again.transaction(hash).unwrap().map(|(b, index)| (b.hash, index)),
+        Some((block.hash, 2))
+    );
 }
 
 #[test]

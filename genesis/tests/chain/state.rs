@@ -1,6 +1,6 @@
 //! What a restart finds, what old heights answer, contracts that come and go.
 
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
+use alloy_consensus::{TxEip1559, TxEip7702};
 use alloy_eips::{eip2935, eip4788, eip7702::Authorization};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxKind, U256, hex, keccak256};
 use alloy_signer::SignerSync;
@@ -9,8 +9,8 @@ use qenex_genesis::{DEV_ACCOUNTS, DEV_CHAIN_ID};
 use qenex_precompiles::LEDGER;
 
 use crate::support::{
-    CALLER, FACTORY, HASHES, World, attributes, call, child, open, pay, payment, sign, signer, spec,
-    template, through,
+    CALLER, FACTORY, HASHES, World, attributes, call, child, open, pay, payment, sign, signer,
+    spec, template, through,
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn a_crash_loses_no_final_block() {
         // Given final blocks whose state was not flushed, or only in part,
         let world = World::new();
         for nonce in 0..blocks {
-            let transfer = payment(nonce.into(), DEV_ACCOUNTS[1], DEV_ACCOUNTS[2], 1);
+            let transfer = payment(u128::from(nonce) + 1, DEV_ACCOUNTS[1], DEV_ACCOUNTS[2], 1);
             world.run([call(1, nonce, LEDGER, transfer), pay(2, nonce, HASHES, 0)]);
         }
         let open_block = world.build(&world.chain.head(), [pay(3, 0, CALLER, 0)]);

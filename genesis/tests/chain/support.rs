@@ -16,9 +16,7 @@ use qenex_exec::{
 use qenex_genesis::{DEV_ACCOUNTS, DEV_MNEMONIC, development, state_changes};
 use qenex_precompiles::ILedger;
 use qenex_store::{Store, StoreOptions};
-use qenex_types::{
-    ChainSpec, GenesisAccount, LedgerAccountSpec, PooledTransaction, Transaction,
-};
+use qenex_types::{ChainSpec, GenesisAccount, LedgerAccountSpec, PooledTransaction, Transaction};
 
 /// Gets the priority fees.
 pub(crate) const BENEFICIARY: Address = Address::repeat_byte(0xbe);
@@ -128,10 +126,8 @@ impl World {
         transactions: impl IntoIterator<Item = PooledTransaction>,
         salt: u8,
     ) -> ExecutedBlock {
-        let attributes = BlockAttributes {
-            prev_randao: B256::repeat_byte(salt),
-            ..attributes(&parent.header)
-        };
+        let attributes =
+            BlockAttributes { prev_randao: B256::repeat_byte(salt), ..attributes(&parent.header) };
         let mut queue = Queue(transactions.into_iter().collect());
         let limits = BuildLimits { time: Duration::from_secs(60), ..BuildLimits::default() };
         self.chain.build(parent.hash, attributes, &mut queue, limits).unwrap().0
