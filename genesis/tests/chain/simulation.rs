@@ -48,7 +48,7 @@ fn who_cannot_pay_is_told_so_in_geths_words() {
         let estimate = world.chain.estimate_gas(0, &call, &none());
         match estimate {
             Err(SimulateError::Invalid(text)) => {
-                assert!(text.contains("insufficient funds"), "{text}")
+                assert!(text.contains("insufficient funds"), "{text}");
             }
             Err(SimulateError::Exceeds { allowance: 0 }) => {}
             other => panic!("{other:?}"),
