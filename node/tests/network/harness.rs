@@ -126,10 +126,16 @@ impl Net {
         self.network.wait_ready(LIMIT).await.unwrap();
     }
 
-    /// No process has ended that nobody asked to.
+    /// No process has ended that nobody asked to, and none has logged an error: evidence that a
+    /// validator broke the rules would be one.
     pub(crate) fn all_alive(&mut self) {
         let ended = self.network.ended().unwrap();
         assert!(ended.is_empty(), "ended by themselves: {ended:?}");
+        for index in 0..self.network.endpoints().validators.len() {
+            let log = std::fs::read_to_string(self.network.log_file(index)).unwrap_or_default();
+            let trouble = log.lines().find(|l| l.contains(" ERROR ") || l.contains("panicked"));
+            assert_eq!(trouble, None, "in the log of validator {index}");
+        }
     }
 
     /// The configuration of a validator.

@@ -198,7 +198,7 @@ async fn garbage_on_the_peers_port_does_not_stop_the_chain() {
     net.all_alive();
 }
 
-/// Changes a file for the time of a closure's future, then restores it.
+/// Starts a node with one file replaced, and restores it: exit status 78, all of `expected` said.
 async fn damaged(net: &Net, path: &Path, text: &str, expected: &[&str]) {
     let config = net.config(0);
     let original = std::fs::read(path).unwrap();
