@@ -12,4 +12,4 @@ pub use build::{GenesisError, state_changes};
 pub use development::{
     DEV_ACCOUNTS, DEV_CHAIN_ID, DEV_MNEMONIC, DemoAccount, demo_accounts, development,
 };
-pub use spec::{SpecError, digest, from_json, read, to_json, validate};
+pub use spec::{SpecError, from_json, read, to_json, validate};

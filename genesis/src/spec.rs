@@ -1,8 +1,7 @@
-//! `genesis.json`: reading, checking, and the hash that names the network.
+//! `genesis.json`: reading, checking, and the limits of its fields.
 
 use std::{collections::BTreeSet, path::Path};
 
-use alloy_primitives::{B256, keccak256};
 use qenex_types::ChainSpec;
 
 /// Most validators (consensus.md: votes go from everyone to everyone).
@@ -65,16 +64,6 @@ pub fn from_json(text: &str) -> Result<ChainSpec, SpecError> {
 /// [`SpecError::Json`], which does not happen for a specification that was read or built here.
 pub fn to_json(spec: &ChainSpec) -> Result<String, SpecError> {
     Ok(serde_json::to_string_pretty(spec)?)
-}
-
-/// Names the network: bound into every consensus signature and into the peers' protocol names.
-/// keccak256 of the canonical JSON, so that white space and the order of fields do not matter.
-///
-/// # Errors
-///
-/// [`SpecError::Json`].
-pub fn digest(spec: &ChainSpec) -> Result<B256, SpecError> {
-    Ok(keccak256(serde_json::to_vec(spec)?))
 }
 
 /// Checks what the types do not say.
@@ -149,7 +138,7 @@ mod tests {
         let spec = spec();
         let again = from_json(&to_json(&spec).unwrap()).unwrap();
         assert_eq!(again, spec);
-        assert_eq!(digest(&again).unwrap(), digest(&spec).unwrap());
+        assert_eq!(again.digest().unwrap(), spec.digest().unwrap());
     }
 
     #[test]

@@ -109,6 +109,9 @@ pub(crate) struct Consensus {
     pub(crate) max_timeout_ms: u64,
     /// A leader that was silent this long is skipped, milliseconds; 0: never.
     pub(crate) dead_after_ms: u64,
+    /// Shortest time from one block to the next this node builds, milliseconds. A block costs every
+    /// validator signatures and syncs however few transactions it has.
+    pub(crate) min_block_ms: u64,
     /// Longest time the leader spends executing a block it builds, milliseconds.
     pub(crate) build_ms: u64,
     /// Most transactions in a block it builds.
@@ -121,6 +124,7 @@ impl Default for Consensus {
             base_timeout_ms: 1_000,
             max_timeout_ms: 10_000,
             dead_after_ms: 3_000,
+            min_block_ms: 20,
             build_ms: 50,
             max_transactions: 10_000,
         }

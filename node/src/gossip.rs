@@ -1,14 +1,20 @@
 //! Transactions to and from peers, in batches.
 
+use std::time::Duration;
+
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use qenex_net::NetworkHandle;
 use qenex_pool::Pool;
+use tokio::sync::mpsc;
 
 use crate::accounts::HeadAccounts;
 
 /// Bytes of transactions in one batch at most; under the network's limit with room for the framing.
 const BATCH_BYTES: usize = 200 * 1024;
+
+/// How long transactions wait for company.
+const PAUSE: Duration = Duration::from_millis(4);
 
 /// A batch as it travels. Gossip drops what it has seen; the salt lets the same transactions go out
 /// again when a peer may have missed them.
@@ -41,6 +47,21 @@ pub(crate) fn publish(network: &NetworkHandle, transactions: &[Bytes], salt: u64
         batch.push(transaction.clone());
     }
     send(&mut batch);
+}
+
+/// Sends admitted transactions on, those of a few milliseconds together: a message costs every node
+/// much the same however much is in it. Ends when all senders of `outbox` are gone.
+pub(crate) async fn collect(
+    network: NetworkHandle,
+    mut outbox: mpsc::UnboundedReceiver<Vec<Bytes>>,
+) {
+    while let Some(mut transactions) = outbox.recv().await {
+        tokio::time::sleep(PAUSE).await;
+        while let Ok(more) = outbox.try_recv() {
+            transactions.extend(more);
+        }
+        publish(&network, &transactions, 0);
+    }
 }
 
 /// Admits a batch that a peer sent: the hashes of those that are new, or none if it is malformed.

@@ -259,10 +259,16 @@ impl Servers {
         let pending = broadcast::channel(PENDING_BUFFER).0;
         let on_transactions = {
             let (shared, work) = (shared.clone(), work.clone());
+            let outbox = shared.network.clone().map(|network| {
+                // Not bounded here: what is in it is in the pool, and that is bounded.
+                let (outbox, inbox) = async_mpsc::unbounded_channel();
+                tokio::spawn(gossip::collect(network, inbox));
+                outbox
+            });
             move |raw: Vec<alloy_primitives::Bytes>| {
                 work.announce(&shared);
-                if let Some(network) = &shared.network {
-                    gossip::publish(network, &raw, 0);
+                if let Some(outbox) = &outbox {
+                    let _stopping = outbox.send(raw);
                 }
             }
         };
@@ -335,7 +341,7 @@ impl Servers {
 fn open(config: &Config) -> Result<Disk> {
     let spec = qenex_genesis::read(&config.genesis)
         .with_context(|| format!("the specification {}", config.genesis.display()))?;
-    let chain_id = qenex_genesis::digest(&spec)?;
+    let chain_id = spec.digest()?;
     let seeds = keys::open(&config.keys)?;
     let key = HybridSecretKey::from_seeds(&seeds.ed25519, &seeds.ml_dsa_65)?;
     let public = key.public_key();

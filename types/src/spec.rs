@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
 /// Everything that defines a network. Two nodes with different specifications never talk.
@@ -29,6 +29,19 @@ pub struct ChainSpec {
     pub alloc: BTreeMap<Address, GenesisAccount>,
     /// Currencies and ledger accounts at genesis.
     pub ledger: LedgerSpec,
+}
+
+impl ChainSpec {
+    /// Names the network: bound into the genesis block, every consensus signature and the peers'
+    /// protocol names. keccak256 of the canonical JSON, so that white space and the order of fields
+    /// in the file do not matter.
+    ///
+    /// # Errors
+    ///
+    /// None for any value of this type; `serde_json`'s signature has one.
+    pub fn digest(&self) -> Result<B256, serde_json::Error> {
+        Ok(keccak256(serde_json::to_vec(self)?))
+    }
 }
 
 /// EIP-1559 base fee, wei per gas.

@@ -105,7 +105,8 @@ impl Chain {
         let tree =
             StateTree::open(store.clone(), TreeOptions::default()).map_err(ExecError::state)?;
         // Computed also where block 0 is stored: a store of another network must not be opened.
-        let header = genesis_header(&spec, genesis_root(&genesis));
+        let network = spec.digest().map_err(ExecError::state)?;
+        let header = genesis_header(&spec, network, genesis_root(&genesis));
         let hash = header.hash_slow();
         let root = header.state_root;
         match store.block_hash(0).map_err(ExecError::state)? {
@@ -150,6 +151,12 @@ impl Chain {
     fn replay(&self) -> Result<(), ExecError> {
         let from = self.tree.head().number();
         let to = self.head().header.number;
+        if from > to {
+            return Err(ExecError::State(format!(
+                "the state is at block {from}, but the last block is {to}: the data folder was \
+                 tampered with or put together from two"
+            )));
+        }
         if from < to {
             tracing::info!(from, to, "executing final blocks again whose state was not flushed");
         }

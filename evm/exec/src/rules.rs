@@ -44,11 +44,13 @@ pub fn next_base_fee(parent: &Header, spec: &ChainSpec) -> u64 {
     .max(spec.base_fee.minimum)
 }
 
-/// The header of block 0 over a genesis state.
+/// The header of block 0 over a genesis state. `network` is [`ChainSpec::digest`]: it stands in
+/// `extraData`, so that networks which differ in anything, their validators say, share no block.
 #[must_use]
-pub fn genesis_header(spec: &ChainSpec, state_root: B256) -> Header {
+pub fn genesis_header(spec: &ChainSpec, network: B256, state_root: B256) -> Header {
     Header {
         state_root,
+        extra_data: network.into(),
         gas_limit: spec.gas_limit,
         timestamp: spec.timestamp_ms / 1000,
         base_fee_per_gas: Some(spec.base_fee.initial.max(spec.base_fee.minimum)),

@@ -68,6 +68,11 @@ fn the_folder_of_another_network_is_refused() {
         }
         other => panic!("{other:?}"),
     }
+    // The same accounts under other validators are another network too.
+    let mut other = spec();
+    other.validators.pop();
+    other.name.push('2');
+    assert!(matches!(open(folder.path(), &other), Err(ExecError::WrongGenesis { .. })));
     assert!(open(folder.path(), &spec()).is_ok());
 }
 

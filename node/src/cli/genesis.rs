@@ -55,7 +55,7 @@ impl Command {
                 let state = qenex_genesis::state_changes(&spec)?;
                 println!("name         {}", spec.name);
                 println!("chain id     {}", spec.chain_id);
-                println!("network      {}", qenex_genesis::digest(&spec)?);
+                println!("network      {}", spec.digest()?);
                 println!("validators   {}", spec.validators.len());
                 println!("accounts     {}", state.accounts.len());
                 println!("currencies   {}", spec.ledger.currencies.len());

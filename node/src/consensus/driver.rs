@@ -21,7 +21,11 @@ use qenex_crypto::HybridSecretKey;
 use qenex_net::Class;
 use qenex_wal::Wal;
 
-use super::{Shared, executor::Job, serve::Question};
+use super::{
+    Shared,
+    executor::{Job, Order},
+    serve::Question,
+};
 use crate::clock::Monotonic;
 
 /// How long the thread sleeps at most before it looks whether the node is stopping.
@@ -115,7 +119,7 @@ impl Driver {
             Output::SetTimer { view, at } => self.timer = Some((view, at)),
             Output::CancelTimer => self.timer = None,
             Output::Build { view, parent, template, required, .. } => {
-                self.job(Job::Build { view, parent, template, required });
+                self.job(Job::Build(Order { view, parent, template, required }));
             }
             Output::Validate { view, purpose, block } => {
                 self.job(Job::Validate { view, purpose, block });

@@ -33,16 +33,7 @@ const MAX_AHEAD_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(crate) enum Job {
     /// Make a block.
-    Build {
-        /// The view to propose in.
-        view: View,
-        /// Hash of what to build on.
-        parent: B256,
-        /// Complete but for the time.
-        template: ConsensusHeader,
-        /// Whether an empty block is wanted too.
-        required: bool,
-    },
+    Build(Order),
     /// Execute a block and say whether it is right.
     Validate {
         /// To be repeated.
@@ -66,6 +57,19 @@ pub(crate) enum Job {
     },
     /// Flush and end.
     Stop,
+}
+
+/// What block is wanted.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The view to propose in.
+    pub(crate) view: View,
+    /// Hash of what to build on.
+    pub(crate) parent: B256,
+    /// Complete but for the time.
+    pub(crate) template: ConsensusHeader,
+    /// Whether an empty block is wanted too.
+    pub(crate) required: bool,
 }
 
 /// Whether the machine was told that transactions wait.
@@ -113,11 +117,13 @@ impl Executor {
     ///
     /// If the node's own state fails: the process must end.
     pub(crate) fn run(mut self) -> Result<()> {
+        let mut deferred: Option<(u64, Order)> = None;
         loop {
-            match self.jobs.recv_timeout(IDLE) {
-                Ok(Job::Build { view, parent, template, required }) => {
-                    self.build(view, parent, template, required)?;
-                }
+            let wait = deferred.as_ref().map_or(IDLE, |(due, _)| {
+                Duration::from_millis(due.saturating_sub(unix_ms())).min(IDLE)
+            });
+            match self.jobs.recv_timeout(wait) {
+                Ok(Job::Build(order)) => deferred = Some((self.due(&order), order)),
                 Ok(Job::Validate { view, purpose, block }) => {
                     self.validate(view, purpose, &block)?;
                 }
@@ -126,18 +132,27 @@ impl Executor {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            // Votes and commits that come in between go first.
+            if let Some((_, order)) = deferred.take_if(|(due, _)| *due <= unix_ms()) {
+                self.build(order)?;
+            }
             self.look_for_work();
         }
         self.shared.chain.flush().context("cannot write the state")
     }
 
-    fn build(
-        &mut self,
-        view: View,
-        parent: B256,
-        template: ConsensusHeader,
-        required: bool,
-    ) -> Result<()> {
+    /// When an order may be carried out, milliseconds since 1970.
+    fn due(&self, order: &Order) -> u64 {
+        let parent = self.shared.consensus_header(&order.parent);
+        let pause = self.shared.config.min_block_ms;
+        // Never longer than one pause from now, whatever the clock of the parent's leader says.
+        parent.map_or(0, |header| {
+            header.time_ms.saturating_add(pause).min(unix_ms().saturating_add(pause))
+        })
+    }
+
+    fn build(&mut self, order: Order) -> Result<()> {
+        let Order { view, parent, template, required } = order;
         let shared = self.shared.clone();
         let parent_header = match self.header_of(parent)? {
             Some(header) => header,
@@ -174,7 +189,18 @@ impl Executor {
             transactions: shared.config.max_transactions,
             ..BuildLimits::default()
         };
-        let (executed, built) = shared.chain.build(parent, attributes, &mut candidates, limits)?;
+        let (executed, built) =
+            match shared.chain.build(parent, attributes, &mut candidates, limits) {
+                Ok(done) => done,
+                Err(error @ ExecError::State(_)) => return Err(error.into()),
+                Err(error) => {
+                    // An engine that breaks the books is a bug: better no block than a wrong one.
+                    metrics::counter!("qenex_blocks_refused_total").increment(1);
+                    tracing::error!(%view, %parent, %error, "cannot build a block");
+                    shared.driver.send(Input::Built { view, result: None });
+                    return Ok(());
+                }
+            };
         let invalid = std::mem::take(&mut candidates.invalid);
         drop(candidates);
         // On an open parent the reason may vanish with it; on the final head it stays.
