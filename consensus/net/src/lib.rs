@@ -118,7 +118,9 @@ pub enum Class {
 /// What the network has to tell. Nothing in it is verified beyond who sent it.
 #[derive(Debug)]
 pub enum NetEvent {
-    /// A stream for votes to this validator is open. Whatever it may have missed can be sent now.
+    /// A stream for votes to this validator is open. Whatever it may have missed can be sent now:
+    /// a connection that ends takes with it what was under way, also the lesser of two connections
+    /// that both sides made at once.
     ///
     /// Streams are independent: a message of the validator may arrive before this.
     Connected(u16),
