@@ -23,7 +23,7 @@ use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::{Context as _, Result};
 use parking_lot::{Mutex, RwLock};
 use qenex_consensus::{
-    BlockMeta, Committee, ConsensusHeader, Input, PayloadVerifier, SignatureVerifier,
+    BlockMeta, Committee, ConsensusHeader, PayloadVerifier, SignatureVerifier,
     ValidatorIndex, VerifyContext, Window,
 };
 use qenex_exec::{Chain, SealedBlock, decode_block};
@@ -145,11 +145,6 @@ pub(crate) fn prev_randao(parent: &B256, header: &ConsensusHeader) -> B256 {
     bytes[32..40].copy_from_slice(&header.justify_view.0.to_be_bytes());
     bytes[40..].copy_from_slice(&header.view.0.to_be_bytes());
     keccak256(bytes)
-}
-
-/// Sends an input to the driver; false if it has stopped.
-pub(crate) fn tell(driver: &DriverHandle, input: Input) -> bool {
-    driver.send(input)
 }
 
 /// Reads what is proven about a final block.

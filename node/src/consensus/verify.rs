@@ -8,7 +8,7 @@ use std::sync::{
 use alloy_primitives::Bytes;
 use qenex_consensus::{Input, Message, ValidatorIndex, Verified};
 
-use super::{Shared, tell};
+use super::Shared;
 
 /// Messages being checked. Above this, newcomers are dropped: peers send again.
 const MAX_IN_CHECK: usize = 4_096;
@@ -45,7 +45,7 @@ fn check(shared: &Shared, from: u16, bytes: &Bytes) {
     }
     match Verified::<Message>::check(message, &shared.verify_context()) {
         Ok(message) => {
-            tell(&shared.driver, Input::Received { from: ValidatorIndex(from), message });
+            shared.driver.send(Input::Received { from: ValidatorIndex(from), message });
         }
         Err(error) => {
             metrics::counter!("qenex_consensus_dropped_total", "reason" => "invalid").increment(1);
