@@ -5,7 +5,7 @@ DATADIR ?= data/testnet
 VALIDATORS ?= 4
 QENEX = $(CARGO_TARGET_DIR)/release/qenex
 
-.PHONY: help setup build run test lint test-rust test-contracts bench load clean
+.PHONY: help setup build run test lint test-rust test-contracts bench figures load clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,9 @@ test-contracts: ## the Foundry project
 bench: ## criterion benchmarks of the hot code
 	@scripts/setup build
 	cargo bench --locked --workspace --profile release
+
+figures: build ## end-to-end figures: networks of 1 and 4 validators on this machine
+	@scripts/figures
 
 load: build ## transfers a second and latency of the running network
 	$(QENEX) bench load --rpc http://127.0.0.1:8545 --senders 64 --txs 20000

@@ -72,6 +72,8 @@ pub(crate) fn run(config: &Path, stop_with_stdin: bool) -> Result<()> {
     let config = Config::read(config).map_err(unusable)?;
     let prometheus =
         PrometheusBuilder::new().install_recorder().context("cannot record metrics")?;
+    // Named, so that a profile tells them from tokio's.
+    rayon::ThreadPoolBuilder::new().thread_name(|n| format!("rayon-{n}")).build_global()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let disk = open(&config).map_err(unusable)?;

@@ -23,8 +23,8 @@ use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::{Context as _, Result};
 use parking_lot::{Mutex, RwLock};
 use qenex_consensus::{
-    BlockMeta, Committee, ConsensusHeader, PayloadVerifier, SignatureVerifier,
-    ValidatorIndex, VerifyContext, Window,
+    BlockMeta, Committee, ConsensusHeader, PayloadVerifier, SignatureVerifier, ValidatorIndex,
+    VerifyContext, Window,
 };
 use qenex_exec::{Chain, SealedBlock, decode_block};
 use qenex_net::NetworkHandle;
