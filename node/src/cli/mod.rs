@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 
 /// QENEX: an EVM blockchain for regulated finance.
 #[derive(Debug, Parser)]
-#[command(name = "qenex", version, about, max_term_width = 100)]
+#[command(name = "qenex", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
