@@ -10,7 +10,7 @@ use alloy_primitives::{B256, Bytes};
 use qenex_pool::PoolError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{RpcContext, RpcError, error::Failure};
+use crate::{RpcContext, error::Failure};
 
 /// Most groups that wait; callers beyond that wait for room.
 const QUEUE: usize = 4_096;
@@ -31,14 +31,12 @@ struct Group {
 pub(crate) struct Admission(mpsc::Sender<Group>);
 
 impl Admission {
-    /// Starts the thread. It ends when the last handle is gone.
-    pub(crate) fn start(context: Arc<RpcContext>) -> Result<Self, RpcError> {
+    /// Starts the worker. It ends when the last handle is gone; as a task of the runtime, so that
+    /// whoever drops the runtime knows that nothing of it reads the chain any more.
+    pub(crate) fn start(context: Arc<RpcContext>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("rpc-admission".to_owned())
-            .spawn(move || run(receiver, &context))
-            .map_err(RpcError::Thread)?;
-        Ok(Self(sender))
+        tokio::task::spawn_blocking(move || run(receiver, &context));
+        Self(sender)
     }
 
     /// Admits transactions; one answer each, in order.

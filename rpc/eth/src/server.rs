@@ -38,9 +38,6 @@ pub enum RpcError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The system gives no thread.
-    #[error("cannot start the admission thread: {0}")]
-    Thread(std::io::Error),
     /// Two methods of one name.
     #[error("cannot register the methods: {0}")]
     Methods(#[from] RegisterMethodError),
@@ -102,7 +99,7 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
     let address = listener.local_addr().map_err(listen)?;
     let listener = listener.into_std().map_err(listen)?;
 
-    let admission = Admission::start(Arc::clone(&context))?;
+    let admission = Admission::start(Arc::clone(&context));
     let limits = ServerConfig::builder()
         .max_request_body_size(config.max_body)
         .max_response_body_size(config.max_response)
