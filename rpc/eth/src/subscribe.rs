@@ -4,7 +4,10 @@
 //! within a connection a block's head comes before its logs. A subscriber whose connection cannot
 //! take a message at once is dropped: the others do not wait for it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use alloy_rpc_types_eth::Filter;
 use jsonrpsee::{
@@ -35,10 +38,25 @@ enum Topic {
     Syncing,
 }
 
+/// Messages kept for a subscriber whose confirmation is on its way.
+const MAX_EARLY: usize = 64;
+
+/// Where a subscriber's messages go.
+#[derive(Debug)]
+enum Sink {
+    /// The confirmation is being sent. What happens meanwhile is kept: the client may act on the
+    /// confirmation before this node has heard that it was sent.
+    Opening { id: u64, early: Vec<Box<RawValue>> },
+    /// To the connection.
+    Open(SubscriptionSink),
+}
+
 /// All subscribers.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    subscribers: Mutex<Vec<(Topic, SubscriptionSink)>>,
+    subscribers: Mutex<Vec<(Topic, Sink)>>,
+    /// Names subscribers that are being confirmed.
+    next_id: AtomicU64,
 }
 
 /// Adds `eth_subscribe` and `eth_unsubscribe`.
@@ -74,15 +92,28 @@ async fn accept(pending: PendingSubscriptionSink, topic: Result<Topic, Failure>,
     match topic {
         Err(failure) => pending.reject(ErrorObjectOwned::from(failure)).await,
         Ok(topic) => {
+            let id = hub.next_id.fetch_add(1, Ordering::Relaxed);
+            hub.subscribers.lock().push((topic, Sink::Opening { id, early: Vec::new() }));
             // Fails only if the connection has gone.
-            if let Ok(sink) = pending.accept().await {
-                hub.subscribers.lock().push((topic, sink));
-            }
+            hub.confirmed(id, pending.accept().await.ok());
         }
     }
 }
 
 impl Hub {
+    /// The confirmation was sent, or the connection has gone.
+    fn confirmed(&self, id: u64, sink: Option<SubscriptionSink>) {
+        let mut subscribers = self.subscribers.lock();
+        let ours = |(_, sink): &(Topic, Sink)| matches!(sink, Sink::Opening { id: other, .. } if *other == id);
+        let Some(place) = subscribers.iter().position(ours) else { return };
+        let (topic, waiting) = subscribers.swap_remove(place);
+        let (Some(sink), Sink::Opening { early, .. }) = (sink, waiting) else { return };
+        let mut sink = Sink::Open(sink);
+        if early.into_iter().all(|text| send(&mut sink, text)) {
+            subscribers.push((topic, sink));
+        }
+    }
+
     /// Starts the task that serves all subscribers.
     pub(crate) fn start(self: &Arc<Self>, api: Arc<Api>) -> JoinHandle<()> {
         let hub = Arc::clone(self);
@@ -113,7 +144,9 @@ impl Hub {
                     Ok(tx) => self.on_pending(&tx),
                 },
                 _ = clock.tick() => {
-                    self.subscribers.lock().retain(|(_, sink)| !sink.is_closed());
+                    self.subscribers.lock().retain(
+                        |(_, sink)| !matches!(sink, Sink::Open(sink) if sink.is_closed()),
+                    );
                     let now = api.context.info.syncing();
                     if now.is_some() != syncing {
                         syncing = now.is_some();
@@ -195,6 +228,12 @@ impl Hub {
 }
 
 /// Sends without waiting; false if the subscriber is gone or too slow.
-fn send(sink: &mut SubscriptionSink, text: Box<RawValue>) -> bool {
-    !sink.is_closed() && sink.try_send(text).is_ok()
+fn send(sink: &mut Sink, text: Box<RawValue>) -> bool {
+    match sink {
+        Sink::Opening { early, .. } => {
+            early.push(text);
+            early.len() <= MAX_EARLY
+        }
+        Sink::Open(sink) => !sink.is_closed() && sink.try_send(text).is_ok(),
+    }
 }

@@ -159,6 +159,8 @@ async fn bad_subscriptions_are_refused_and_their_number_is_bounded() {
     assert_eq!(error["message"], "no \"nope\" subscription in eth namespace");
     let error = socket.call("eth_nope", json!([])).await["error"].clone();
     assert_eq!(error["message"], "the method eth_nope does not exist/is not available");
+    // Another connection: a refused subscription gives its place back a moment after the answer.
+    let mut socket = WebSocket::connect(&node).await;
     socket.subscribe(json!(["newHeads"])).await;
     socket.subscribe(json!(["syncing"])).await;
     let third = socket.call("eth_subscribe", json!(["newHeads"])).await;
