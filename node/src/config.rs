@@ -1,11 +1,13 @@
 //! `node.toml`: where a node keeps its data, listens, and finds its peers.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
+use qenex_rpc_eth::{Namespace, RpcConfig};
 use serde::{Deserialize, Serialize};
 
 /// The whole file. Relative paths are relative to the file's folder.
@@ -74,6 +76,58 @@ pub(crate) struct Peer {
 pub(crate) struct Rpc {
     /// TCP address.
     pub(crate) listen: SocketAddr,
+    /// Namespaces served; absent: all on loopback, else all but `debug`, `ots`, `trace`, `txpool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) api: Option<BTreeSet<Namespace>>,
+    /// Most calls of a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_batch: Option<u32>,
+    /// Most connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_connections: Option<u32>,
+    /// Most subscriptions of one connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_subscriptions: Option<u32>,
+    /// Most gas of `eth_call` and its like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gas_cap: Option<u64>,
+    /// Most blocks `eth_getLogs` may range over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_log_blocks: Option<u64>,
+    /// Most logs an answer may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_logs: Option<usize>,
+}
+
+impl Rpc {
+    /// Only an address; the usual bounds.
+    pub(crate) const fn at(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            api: None,
+            max_batch: None,
+            max_connections: None,
+            max_subscriptions: None,
+            gas_cap: None,
+            max_log_blocks: None,
+            max_logs: None,
+        }
+    }
+
+    /// What the server is started with.
+    pub(crate) fn bounds(&self) -> RpcConfig {
+        let usual = RpcConfig::new(self.listen);
+        RpcConfig {
+            namespaces: self.api.clone().unwrap_or(usual.namespaces),
+            max_batch: self.max_batch.unwrap_or(usual.max_batch),
+            max_connections: self.max_connections.unwrap_or(usual.max_connections),
+            max_subscriptions: self.max_subscriptions.unwrap_or(usual.max_subscriptions),
+            gas_cap: self.gas_cap.unwrap_or(usual.gas_cap),
+            max_log_blocks: self.max_log_blocks.unwrap_or(usual.max_log_blocks),
+            max_logs: self.max_logs.unwrap_or(usual.max_logs),
+            ..usual
+        }
+    }
 }
 
 /// The bank facade.
@@ -213,11 +267,23 @@ mod tests {
     }
 
     #[test]
+    fn bounds_of_json_rpc_are_the_usual_ones_unless_given() {
+        let usual = read(GOOD).unwrap().rpc.bounds();
+        assert_eq!(usual.namespaces.len(), Namespace::ALL.len());
+        assert_eq!(usual.max_batch, RpcConfig::new(usual.listen).max_batch);
+        let given = GOOD.replace("[rpc]", "[rpc]\napi = [\"eth\", \"net\"]\nmax_batch = 7");
+        let given = read(&given).unwrap().rpc.bounds();
+        assert_eq!(given.namespaces, BTreeSet::from([Namespace::Eth, Namespace::Net]));
+        assert_eq!((given.max_batch, given.gas_cap), (7, usual.gas_cap));
+    }
+
+    #[test]
     fn a_broken_file_is_refused_with_its_place() {
         for (text, expected) in [
             (GOOD.replace("8545", "85456789"), "invalid socket address"),
             (GOOD.replace("data =", "date ="), "unknown field `date`"),
             (GOOD.replace("[rpc]", "[rpc"), "line"),
+            (GOOD.replace("[rpc]", "[rpc]\napi = [\"personal\"]"), "unknown variant `personal`"),
             (format!("{GOOD}\n[consensus]\nbase_timeout_ms = 0"), "base_timeout_ms"),
         ] {
             let error = format!("{:#}", read(&text).unwrap_err());

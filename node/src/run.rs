@@ -19,7 +19,7 @@ use qenex_crypto::{CommitteeVerifier, HybridPublicKey, HybridSecretKey, Validato
 use qenex_exec::{Chain, ExecError};
 use qenex_net::{NetConfig, NetEvent, Network, NetworkHandle, PeerConfig};
 use qenex_pool::{Pool, PoolConfig};
-use qenex_rpc_eth::{NodeInfo, RpcConfig, RpcContext};
+use qenex_rpc_eth::{NodeInfo, RpcContext};
 use qenex_rpc_rest::{
     ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, serve, serve_ops,
 };
@@ -284,9 +284,8 @@ impl Servers {
             info: info.clone(),
             client_version: format!("qenex/v{}", env!("CARGO_PKG_VERSION")),
         };
-        let rpc = qenex_rpc_eth::serve(RpcConfig::new(config.rpc.listen), Arc::new(context))
-            .await
-            .map_err(unusable)?;
+        let rpc =
+            qenex_rpc_eth::serve(config.rpc.bounds(), Arc::new(context)).await.map_err(unusable)?;
         let ready: qenex_rpc_rest::Checks = {
             let info = info.clone();
             Arc::new(move || info.checks())

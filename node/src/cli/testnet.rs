@@ -222,7 +222,7 @@ impl Options {
             data: "data".into(),
             keys: Keys { keystore: "keystore.json".into(), password_file: Some("password".into()) },
             p2p: P2p { listen: local(ports.p2p_of(index)), peers },
-            rpc: Rpc { listen: local(ports.rpc_of(index)) },
+            rpc: Rpc::at(local(ports.rpc_of(index))),
             rest: (index == 0).then(|| Rest {
                 listen: local(ports.rest),
                 api_key_file: "../api-key".into(),

@@ -6,6 +6,7 @@
 //!
 //! - `server.rs`: binding, limits, start and stop; `http.rs`: the two plain GET routes.
 //! - `middleware.rs`: unknown methods, batches, metrics; `args.rs`, `error.rs`: parameters, errors.
+//! - `namespace.rs`: which methods are served at all.
 //! - `api.rs`: what methods share; `methods/`: the methods; `convert.rs`: blocks as clients see them.
 //! - `admission.rs`: raw transactions of all connections in few large batches to the pool.
 //! - `filters.rs`, `subscribe.rs`: polling filters and WebSocket subscriptions.
@@ -19,10 +20,11 @@ mod filters;
 mod http;
 mod methods;
 mod middleware;
+mod namespace;
 mod server;
 mod subscribe;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use alloy_primitives::Bytes;
 use qenex_exec::{Chain, SealedBlock};
@@ -31,6 +33,7 @@ use qenex_types::PooledTransaction;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+pub use namespace::Namespace;
 pub use server::{RpcError, RpcHandle, serve};
 
 /// Where to listen, and the bounds of a request.
@@ -38,6 +41,8 @@ pub use server::{RpcError, RpcHandle, serve};
 pub struct RpcConfig {
     /// Address of both HTTP and WebSocket. Port 0 picks a free one.
     pub listen: SocketAddr,
+    /// Namespaces whose methods are served.
+    pub namespaces: BTreeSet<Namespace>,
     /// Most bytes of a request body or WebSocket message.
     pub max_body: u32,
     /// Most bytes of a response.
@@ -67,9 +72,10 @@ pub struct RpcConfig {
 impl RpcConfig {
     /// The usual bounds.
     #[must_use]
-    pub const fn new(listen: SocketAddr) -> Self {
+    pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            namespaces: Namespace::usual(listen),
             max_body: 10 << 20,
             max_response: 32 << 20,
             max_connections: 500,

@@ -47,7 +47,7 @@ pub(crate) struct RpcLayer(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     api: Arc<Api>,
-    /// Every method there is.
+    /// Every method that is served.
     meters: BTreeMap<&'static str, Meter>,
     unknown: Counter,
 }
@@ -166,7 +166,10 @@ where
         let mut notified = false;
         for (at, entry) in batch.into_iter().enumerate() {
             match entry {
-                Ok(BatchEntry::Call(request)) if request.method == Cow::Borrowed(SEND_RAW) => {
+                Ok(BatchEntry::Call(request))
+                    if request.method == Cow::Borrowed(SEND_RAW)
+                        && self.shared.meters.contains_key(SEND_RAW) =>
+                {
                     sends.push((at, request));
                 }
                 Ok(BatchEntry::Call(request)) => others.push((at, request)),

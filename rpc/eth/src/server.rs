@@ -15,7 +15,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::{
     RpcConfig, RpcContext, admission::Admission, api::Api, filters::Ids, http::GetRoutes, methods,
-    middleware::RpcLayer, subscribe,
+    middleware::RpcLayer, namespace::Namespace, subscribe,
 };
 
 /// Messages that may wait for a slow WebSocket reader before its subscriptions are dropped.
@@ -116,7 +116,11 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
     let hub = Arc::new(subscribe::Hub::default());
     let mut module = methods::module(Arc::clone(&api))?;
     subscribe::register(&mut module, Arc::clone(&hub))?;
-    let names: Vec<&'static str> = module.method_names().collect();
+    // The layer knows the names of what is served, and passes on nothing else.
+    let served = |name: &&'static str| {
+        Namespace::of(name).is_some_and(|namespace| api.config.namespaces.contains(&namespace))
+    };
+    let names: Vec<&'static str> = module.method_names().filter(served).collect();
     let rpc_layer = RpcLayer::new(Arc::clone(&api), names.into_iter());
 
     let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);

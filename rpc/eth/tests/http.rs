@@ -426,6 +426,34 @@ async fn a_batch_of_transactions_goes_to_the_pool_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_configured_namespaces_are_served() {
+    use qenex_rpc_eth::Namespace;
+
+    let node =
+        Node::with(|_, config| config.namespaces = [Namespace::Rpc, Namespace::Net].into()).await;
+    let modules = node.call("rpc_modules", json!([])).await;
+    assert_eq!(modules, json!({ "net": "1.0", "rpc": "1.0" }));
+    node.call("net_version", json!([])).await;
+    for method in ["eth_chainId", "debug_getRawHeader", "eth_subscribe", "txpool_status"] {
+        let (code, said, _) = node.fail(method, json!(["latest"])).await;
+        let expected = format!("the method {method} does not exist/is not available");
+        assert_eq!((code, said), (-32601, expected));
+    }
+    // A batch has a way of its own to the pool.
+    let raw = sign(transfer(node.chain_id(), 0), &alice());
+    let call =
+        json!([{ "jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": [raw] }]);
+    let (_, answer) = node.post(call.to_string()).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer[0]["error"]["code"], -32601);
+    assert_eq!(node.context.pool.status().pending, 0);
+
+    let node = Node::start().await;
+    let modules = node.call("rpc_modules", json!([])).await;
+    assert_eq!(modules["debug"], "1.0", "on loopback");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_synchronous_send_answers_with_the_receipt() {
     let node = Node::start().await;
     let raw = sign(transfer(node.chain_id(), 0), &alice());

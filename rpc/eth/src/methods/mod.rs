@@ -10,7 +10,10 @@ mod state;
 mod submit;
 mod txpool;
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::B256;
@@ -18,7 +21,7 @@ use jsonrpsee::{RpcModule, server::RegisterMethodError, types::ErrorObjectOwned}
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{api::Api, args::Args, error::Failure};
+use crate::{api::Api, args::Args, error::Failure, namespace::Namespace};
 
 /// An answer that is already text: large ones are written where they are made, off the threads
 /// that serve connections.
@@ -50,14 +53,13 @@ macro_rules! register {
 
 /// The methods, subscriptions apart.
 pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodError> {
-    let mut module = RpcModule::from_arc(api);
+    let mut module = RpcModule::from_arc(Arc::clone(&api));
     register!(module {
         "web3_clientVersion" (0) => node::client_version,
         "web3_sha3" (1) => node::sha3,
         "net_version" (0) => node::net_version,
         "net_listening" (0) => node::listening,
         "net_peerCount" (0) => node::peer_count,
-        "rpc_modules" (0) => node::modules,
         "eth_chainId" (0) => node::chain_id,
         "eth_protocolVersion" (0) => node::protocol_version,
         "eth_syncing" (0) => node::syncing,
@@ -125,5 +127,25 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "debug_getRawReceipts" (1) => debug::raw_receipts,
         "debug_getRawTransaction" (1) => blocks::raw_transaction,
     });
+    register_modules(&mut module, &api.config.namespaces)?;
     Ok(module)
+}
+
+/// Adds `rpc_modules`: the enabled namespaces that have methods, with their version.
+fn register_modules(
+    module: &mut RpcModule<Api>,
+    enabled: &BTreeSet<Namespace>,
+) -> Result<(), RegisterMethodError> {
+    let versions: BTreeMap<&'static str, &'static str> = module
+        .method_names()
+        .filter_map(Namespace::of)
+        .chain([Namespace::Rpc])
+        .filter(|namespace| enabled.contains(namespace))
+        .map(|namespace| (namespace.name(), "1.0"))
+        .collect();
+    module.register_method("rpc_modules", move |params, _, _| {
+        Args::parse(params.as_str(), 0).map_err(ErrorObjectOwned::from)?;
+        Ok::<_, ErrorObjectOwned>(versions.clone())
+    })?;
+    Ok(())
 }

@@ -28,13 +28,6 @@ pub(super) async fn peer_count(api: Arc<Api>, _: Args) -> Result<U64, Failure> {
     Ok(U64::from(api.context.info.peer_count()))
 }
 
-pub(super) async fn modules(_: Arc<Api>, _: Args) -> Result<Value, Failure> {
-    Ok(json!({
-        "debug": "1.0", "eth": "1.0", "net": "1.0", "qenex": "1.0", "rpc": "1.0",
-        "txpool": "1.0", "web3": "1.0",
-    }))
-}
-
 pub(super) async fn chain_id(api: Arc<Api>, _: Args) -> Result<U64, Failure> {
     Ok(U64::from(api.chain().spec().chain_id))
 }
