@@ -14,6 +14,8 @@ const INVALID_PARAMS: i32 = -32602;
 const SERVER: i32 = -32000;
 /// More than the node gives at once.
 const LIMIT: i32 = -32005;
+/// More than a client may ask for, in geth's own code.
+const CLIENT_LIMIT: i32 = -38026;
 /// The node's own failure.
 const INTERNAL: i32 = -32603;
 /// Execution reverted.
@@ -45,6 +47,11 @@ impl Failure {
 
     pub(crate) fn limit(message: impl Into<String>) -> Self {
         Self::new(LIMIT, message)
+    }
+
+    /// More than a client may ask for in one call.
+    pub(crate) fn client_limit(message: impl Into<String>) -> Self {
+        Self::new(CLIENT_LIMIT, message)
     }
 
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {

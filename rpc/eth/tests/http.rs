@@ -426,6 +426,41 @@ async fn a_batch_of_transactions_goes_to_the_pool_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn slots_of_several_accounts_come_in_the_order_asked_for() {
+    let account = Address::repeat_byte(0xcc);
+    let word = |n: u64| B256::from(U256::from(n));
+    let node = Node::with(|spec, _| {
+        let mut with_storage =
+            qenex_types::GenesisAccount { code: Bytes::from_static(&[0x00]), ..Default::default() };
+        with_storage.storage.insert(word(1), word(0x11));
+        with_storage.storage.insert(word(2), word(0x22));
+        spec.alloc.insert(account, with_storage);
+    })
+    .await;
+
+    let asked = json!({
+        account.to_string(): [word(2), word(3), word(1)],
+        Address::ZERO.to_string(): [word(1)],
+    });
+    let found = node.call("eth_getStorageValues", json!([asked])).await;
+
+    let expected = json!([word(0x22), word(0), word(0x11)]);
+    assert_eq!(found[format!("{account:#x}")], expected);
+    assert_eq!(found[format!("{:#x}", Address::ZERO)], json!([word(0)]));
+    let many: Vec<B256> = (0..1_025).map(word).collect();
+    for (asked, code, message) in [
+        (json!({}), -32602, "empty request"),
+        (json!({ account.to_string(): [] }), -32602, "empty request"),
+        (json!({ account.to_string(): many }), -38026, "too many slots (max 1024)"),
+    ] {
+        let (got, said, _) = node.fail("eth_getStorageValues", json!([asked])).await;
+        assert_eq!((got, said.as_str()), (code, message));
+    }
+    let (code, said, _) = node.fail("eth_getStorageValues", json!([asked, "0x99"])).await;
+    assert_eq!((code, said.as_str()), (-32000, "header not found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_configured_namespaces_are_served() {
     use qenex_rpc_eth::Namespace;
 

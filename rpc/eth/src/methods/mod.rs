@@ -97,6 +97,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "eth_getBalance" (2) => state::balance,
         "eth_getCode" (2) => state::code,
         "eth_getStorageAt" (3) => state::storage,
+        "eth_getStorageValues" (2) => state::storage_values,
         "eth_getTransactionCount" (2) => state::transaction_count,
         "eth_getProof" (3) => state::proof,
         "eth_call" (4) => call::call,

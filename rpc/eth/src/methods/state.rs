@@ -1,6 +1,6 @@
 //! Accounts, code, storage and their proofs.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -9,6 +9,8 @@ use alloy_rpc_types_eth::{EIP1186AccountProofResponse, EIP1186StorageProof};
 
 use crate::{api::Api, args::Args, error::Failure};
 
+/// Most slots of one `eth_getStorageValues`, over all accounts.
+const MAX_SLOTS: usize = 1_024;
 /// Most slots one proof may have.
 const MAX_PROOF_SLOTS: usize = 1_024;
 
@@ -43,6 +45,34 @@ pub(super) async fn storage(api: Arc<Api>, args: Args) -> Result<B256, Failure> 
         let state = api.chain().state(number)?.ok_or_else(|| Failure::no_state(number))?;
         let value = state.storage(&keccak256(address), &keccak256(slot));
         Ok(value.map_err(Failure::internal)?.into())
+    })
+    .await
+}
+
+/// Slots of several accounts at once: words in the order asked for.
+pub(super) async fn storage_values(
+    api: Arc<Api>,
+    args: Args,
+) -> Result<BTreeMap<Address, Vec<B256>>, Failure> {
+    let asked: BTreeMap<Address, Vec<B256>> = args.get(0)?;
+    let number = api.state_arg(&args, 1)?;
+    match asked.values().map(Vec::len).sum::<usize>() {
+        0 => return Err(Failure::params("empty request")),
+        slots if slots > MAX_SLOTS => {
+            return Err(Failure::client_limit(format!("too many slots (max {MAX_SLOTS})")));
+        }
+        _ => {}
+    }
+    api.heavy(move |api| {
+        let state = api.chain().state(number)?.ok_or_else(|| Failure::no_state(number))?;
+        let mut found = BTreeMap::new();
+        for (address, slots) in asked {
+            let account = keccak256(address);
+            let values = slots.iter().map(|slot| state.storage(&account, &keccak256(slot)));
+            let values = values.map(|value| value.map(B256::from).map_err(Failure::internal));
+            found.insert(address, values.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(found)
     })
     .await
 }
