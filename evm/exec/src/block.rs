@@ -92,17 +92,7 @@ impl Execution {
     ) -> Result<Self, ExecError> {
         let state = BlockState::new(parent.clone(), ancestors);
         let mut evm = evm(spec, block_env(header), state, Mode::Consensus, ());
-        let beacon_root = header.parent_beacon_block_root.unwrap_or_default();
-        for (contract, argument) in [
-            (eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash),
-            (eip4788::BEACON_ROOTS_ADDRESS, beacon_root),
-        ] {
-            let mut outcome =
-                evm.system_call(contract, argument.into()).map_err(ExecError::state)?;
-            // The call's own bookkeeping must not touch the caller or the fee recipient.
-            outcome.state.retain(|address, _| *address == contract);
-            evm.ctx.journaled_state.database.commit(outcome.state);
-        }
+        begin(&mut evm, header)?;
         Ok(Self {
             evm,
             parent,
@@ -176,7 +166,7 @@ impl Execution {
         let Self { evm, parent, gas_used, transactions, receipts, .. } = self;
         let database = evm.ctx.journaled_state.database;
         let ledger = database.changed_slots(&LEDGER);
-        let changes = database.into_changes();
+        let changes = database.changes();
         let (state, (balanced, (transactions_root, receipts_root, logs_bloom))) = rayon::join(
             || parent.apply(&changes),
             || {
@@ -197,8 +187,23 @@ impl Execution {
     }
 }
 
+/// Runs the system calls of EIP-2935 and EIP-4788 at the start of a block.
+pub(crate) fn begin<INSP>(evm: &mut Evm<INSP>, header: &Header) -> Result<(), ExecError> {
+    let beacon_root = header.parent_beacon_block_root.unwrap_or_default();
+    for (contract, argument) in [
+        (eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash),
+        (eip4788::BEACON_ROOTS_ADDRESS, beacon_root),
+    ] {
+        let mut outcome = evm.system_call(contract, argument.into()).map_err(ExecError::state)?;
+        // The call's own bookkeeping must not touch the caller or the fee recipient.
+        outcome.state.retain(|address, _| *address == contract);
+        evm.ctx.journaled_state.database.commit(outcome.state);
+    }
+    Ok(())
+}
+
 /// Roots of the transactions and of the receipts, and the bloom of all logs.
-fn body_roots(
+pub(crate) fn body_roots(
     transactions: &[PooledTransaction],
     receipts: &[EthereumReceipt],
 ) -> (B256, B256, Bloom) {

@@ -77,6 +77,12 @@ pub(crate) struct Ancestors {
 }
 
 impl Ancestors {
+    /// Puts a block that is on no chain on top.
+    pub(crate) fn push(&mut self, number: u64, hash: B256) {
+        self.parent = number;
+        self.open.insert(number, hash);
+    }
+
     /// The hash of the ancestor at `number`; zero outside the window.
     pub(crate) fn hash(&self, number: u64) -> Result<B256, ExecError> {
         if number > self.parent || self.parent - number >= BLOCKHASH_DEPTH {

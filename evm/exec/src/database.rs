@@ -1,7 +1,7 @@
 //! The EVM's view of the state: one block's reads cached, its writes collected.
 //!
 //! [`BlockState`] sits between revm and a [`State`] of the trie. Every account and slot is read from
-//! the state at most once a block; [`BlockState::into_changes`] gives what the block changed, and
+//! the state at most once a block; [`BlockState::changes`] gives what the block changed, and
 //! nothing that ended as it began.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,21 +57,26 @@ impl BlockState {
         Self { state, ancestors, accounts: AddressMap::default(), code: B256Map::default() }
     }
 
+    /// Hashes of the blocks below.
+    pub(crate) fn ancestors(&mut self) -> &mut Ancestors {
+        &mut self.ancestors
+    }
+
     /// What was changed, keyed by hashes as the trie wants it.
-    pub(crate) fn into_changes(self) -> StateChanges {
+    pub(crate) fn changes(&self) -> StateChanges {
         let mut changes = StateChanges::default();
         let mut used_code = BTreeSet::new();
-        for cached in self.accounts.into_values() {
+        for cached in self.accounts.values() {
             if cached.wiped {
                 changes.wiped.insert(cached.hash);
             }
             let slots: BTreeMap<_, _> = cached
                 .slots
-                .into_iter()
+                .iter()
                 .filter(
                     |(_, (before, now))| if cached.wiped { !now.is_zero() } else { before != now },
                 )
-                .map(|(slot, (_, now))| (keccak256(slot.to_be_bytes::<32>()), now))
+                .map(|(slot, (_, now))| (keccak256(slot.to_be_bytes::<32>()), *now))
                 .collect();
             let touched_storage = !slots.is_empty() || cached.wiped;
             if !slots.is_empty() && cached.current.is_some() {
@@ -83,7 +88,7 @@ impl BlockState {
                 }
                 changes.accounts.insert(
                     cached.hash,
-                    cached.current.map(|info| TrieInfo {
+                    cached.current.as_ref().map(|info| TrieInfo {
                         nonce: info.nonce,
                         balance: info.balance,
                         code_hash: info.code_hash,
@@ -91,9 +96,9 @@ impl BlockState {
                 );
             }
         }
-        for (hash, code) in self.code {
-            if used_code.contains(&hash) && hash != KECCAK_EMPTY {
-                changes.code.insert(hash, code.original_bytes());
+        for (hash, code) in &self.code {
+            if used_code.contains(hash) && *hash != KECCAK_EMPTY {
+                changes.code.insert(*hash, code.original_bytes());
             }
         }
         changes
@@ -131,14 +136,19 @@ impl BlockState {
             self.code.insert(info.code_hash, code);
         }
         info.code = None;
-        cached.current = Some(info);
+        // An account that says nothing is no account (EIP-161).
+        cached.current = (!info.is_empty()).then_some(info);
         if let Some(state) = &change.state {
             cached.wiped = true;
             cached.slots =
                 state.iter().map(|(slot, value)| (*slot, (U256::ZERO, *value))).collect();
         }
         for (slot, value) in &change.state_diff {
-            cached.slots.insert(*slot, (U256::ZERO, *value));
+            // Read first: what it was decides whether it changed.
+            self.storage(address, *slot)?;
+            if let Some(cached) = self.accounts.get_mut(&address) {
+                cached.slots.entry(*slot).or_default().1 = *value;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Block building and execution with revm, and the chain of blocks they make.
 //!
 //! Given a parent and transactions, makes the child block (`builder.rs`) or checks one that a peer
-//! made (`chain.rs`); answers `eth_call`-like questions (`simulate.rs`). Never talks to peers or
+//! made (`chain.rs`); answers `eth_call`-like questions (`simulate.rs`, `simulate_blocks.rs`). Never talks to peers or
 //! clients and never decides what is final: `node/src/driver.rs` does. State comes from
 //! `qenex-trie`, blocks go to `qenex-store`; this is the only crate that names revm.
 
@@ -15,6 +15,7 @@ mod error;
 mod evm;
 mod rules;
 mod simulate;
+mod simulate_blocks;
 #[cfg(test)]
 mod tests;
 
@@ -27,5 +28,9 @@ pub use rules::{
     MAX_BLOCK_BYTES, MAX_TRANSACTION_GAS, genesis_header, next_base_fee, system_contracts,
 };
 pub use simulate::{
-    AccountOverride, BlockOverride, CallOutcome, CallRequest, CallStatus, Overrides, SimulateError,
+    AccountOverride, BlockOverride, CallOutcome, CallRequest, CallStatus, Overrides, Rule,
+    SimulateError,
+};
+pub use simulate_blocks::{
+    BlockCalls, MAX_SIMULATED_BLOCKS, SimulateOptions, SimulatedBlock, SimulatedCall,
 };

@@ -86,6 +86,8 @@ pub struct BlockOverride {
     pub beneficiary: Option<Address>,
     /// Randomness.
     pub prev_randao: Option<B256>,
+    /// What the block writes into EIP-4788's contract. Only whole simulated blocks write it.
+    pub beacon_root: Option<B256>,
 }
 
 /// How a simulated transaction ended.
@@ -112,6 +114,33 @@ pub struct CallOutcome {
     pub logs: Vec<Log>,
 }
 
+/// Rules of simulated blocks, which `eth_simulateV1` tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The nonce was used.
+    NonceTooLow,
+    /// Nonces are left out.
+    NonceTooHigh,
+    /// The fee cap is below the base fee.
+    BaseFee,
+    /// Too little gas to start.
+    IntrinsicGas,
+    /// The sender cannot pay.
+    Funds,
+    /// The block has no room.
+    BlockGas,
+    /// Block numbers do not rise.
+    Number,
+    /// Block times do not rise.
+    Timestamp,
+    /// The creation code is too long.
+    InitCode,
+    /// More than a client may ask for.
+    TooMany,
+    /// The request makes no sense.
+    Parameters,
+}
+
 /// Why a simulation gives no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SimulateError {
@@ -130,6 +159,12 @@ pub enum SimulateError {
         /// The allowance in gas.
         allowance: u64,
     },
+    /// A call or block breaks a rule of simulated blocks.
+    #[error("{1}")]
+    Rule(Rule, String),
+    /// The trie after this block is not kept, so nothing can be built on it.
+    #[error("historical state of block {0} is not available")]
+    Pruned(u64),
     /// There is no such block.
     #[error("header not found")]
     UnknownBlock,
@@ -263,6 +298,7 @@ impl Chain {
             base_fee,
             beneficiary,
             prev_randao,
+            beacon_root: _,
         } = &overrides.block;
         if call.gas_price.is_none() {
             env.basefee = 0; // As geth: BASEFEE reads 0 where no fee is charged.
@@ -350,7 +386,7 @@ fn search(
     Ok(works)
 }
 
-fn request_env(call: &CallRequest, gas: u64, nonce: u64) -> TxEnv {
+pub(crate) fn request_env(call: &CallRequest, gas: u64, nonce: u64) -> TxEnv {
     let mut env = TxEnv {
         tx_type: 0,
         caller: call.from,
@@ -373,7 +409,7 @@ fn request_env(call: &CallRequest, gas: u64, nonce: u64) -> TxEnv {
     env
 }
 
-fn outcome(result: ExecutionResult) -> CallOutcome {
+pub(crate) fn outcome(result: ExecutionResult) -> CallOutcome {
     let gas_used = result.tx_gas_used();
     match result {
         ExecutionResult::Success { logs, output, .. } => {
@@ -407,7 +443,7 @@ fn halt_words(reason: &HaltReason) -> String {
 }
 
 /// Why a transaction could not start, in geth's words.
-fn refusal(error: EVMError<StateUnavailable, InvalidTransaction>) -> SimulateError {
+pub(crate) fn refusal(error: EVMError<StateUnavailable, InvalidTransaction>) -> SimulateError {
     match error {
         EVMError::Transaction(reason) => SimulateError::Invalid(match reason {
             InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {

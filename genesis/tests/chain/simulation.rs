@@ -192,6 +192,7 @@ fn overrides_change_what_a_call_sees_and_nothing_else() {
         base_fee: Some(5),
         beneficiary: Some(Address::repeat_byte(1)),
         prev_randao: None,
+        beacon_root: None,
     };
     let overrides = Overrides { accounts: BTreeMap::from([(here, account)]), block };
     let call = CallRequest { gas_price: Some(10), ..request(DEV_ACCOUNTS[1], here, []) };

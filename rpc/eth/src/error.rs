@@ -5,7 +5,7 @@
 
 use alloy_primitives::{Bytes, U256};
 use jsonrpsee::types::ErrorObjectOwned;
-use qenex_exec::{ExecError, SimulateError};
+use qenex_exec::{ExecError, Rule, SimulateError};
 use qenex_pool::PoolError;
 
 /// Wrong parameters.
@@ -87,11 +87,7 @@ impl Failure {
 
     /// A revert, with its reason if it has a standard one.
     pub(crate) fn revert(data: &Bytes) -> Self {
-        let message = revert_reason(data).map_or_else(
-            || "execution reverted".into(),
-            |why| format!("execution reverted: {why}"),
-        );
-        Self(ErrorObjectOwned::owned(REVERT, message, Some(data)))
+        Self(ErrorObjectOwned::owned(REVERT, revert_message(data), Some(data)))
     }
 }
 
@@ -112,6 +108,7 @@ impl From<SimulateError> for Failure {
         match error {
             SimulateError::Reverted(data) => Self::revert(&data),
             SimulateError::State(_) => Self::internal(error),
+            SimulateError::Rule(rule, message) => Self::new(rule_code(rule), message),
             other => Self::refused(other.to_string()),
         }
     }
@@ -124,6 +121,29 @@ impl From<PoolError> for Failure {
             other => Self::refused(other.to_string()),
         }
     }
+}
+
+/// The code of a broken rule of `eth_simulateV1` (geth's `internal/ethapi/errors.go`).
+const fn rule_code(rule: Rule) -> i32 {
+    match rule {
+        Rule::NonceTooLow => -38010,
+        Rule::NonceTooHigh => -38011,
+        Rule::BaseFee => -38012,
+        Rule::IntrinsicGas => -38013,
+        Rule::Funds => -38014,
+        Rule::BlockGas => -38015,
+        Rule::Number => -38020,
+        Rule::Timestamp => -38021,
+        Rule::InitCode => -38025,
+        Rule::TooMany => CLIENT_LIMIT,
+        Rule::Parameters => INVALID_PARAMS,
+    }
+}
+
+/// What clients are told of a revert.
+pub(crate) fn revert_message(data: &[u8]) -> String {
+    revert_reason(data)
+        .map_or_else(|| "execution reverted".into(), |why| format!("execution reverted: {why}"))
 }
 
 /// The text of `Error(string)` or the meaning of `Panic(uint256)`.

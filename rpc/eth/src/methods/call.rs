@@ -60,7 +60,7 @@ pub(super) async fn create_access_list(
 }
 
 /// A request as the executor takes it, contradictions refused in geth's words.
-fn request(api: &Api, request: TransactionRequest) -> Result<CallRequest, Failure> {
+pub(super) fn request(api: &Api, request: TransactionRequest) -> Result<CallRequest, Failure> {
     let chain_id = api.chain().spec().chain_id;
     if let Some(have) = request.chain_id.filter(|have| *have != chain_id) {
         return Err(Failure::refused(format!(
@@ -107,7 +107,7 @@ fn request(api: &Api, request: TransactionRequest) -> Result<CallRequest, Failur
 }
 
 /// State and block overrides as the executor takes them.
-fn overrides(
+pub(super) fn overrides(
     accounts: Option<StateOverride>,
     block: Option<BlockOverrides>,
 ) -> Result<Overrides, Failure> {
@@ -152,6 +152,7 @@ fn overrides(
             base_fee: narrow(block.base_fee, "baseFeePerGas")?,
             beneficiary: block.coinbase,
             prev_randao: block.random,
+            beacon_root: block.beacon_root,
         },
     })
 }

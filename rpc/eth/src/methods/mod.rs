@@ -6,6 +6,7 @@ mod debug;
 mod fees;
 mod logs;
 mod node;
+mod simulate;
 mod state;
 mod submit;
 mod txpool;
@@ -103,6 +104,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "eth_call" (4) => call::call,
         "eth_estimateGas" (4) => call::estimate_gas,
         "eth_createAccessList" (3) => call::create_access_list,
+        "eth_simulateV1" (2) => simulate::simulate,
         "eth_gasPrice" (0) => fees::gas_price,
         "eth_maxPriorityFeePerGas" (0) => fees::priority_fee,
         "eth_baseFee" (0) => fees::base_fee,
