@@ -87,6 +87,34 @@ async fn a_wallet_connects_sends_and_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn transactions_are_found_by_sender_and_nonce() {
+    let node = Node::start().await;
+    let from = alice().address();
+    let mut sent = vec![node.send(transfer(node.chain_id(), 0)).await];
+    node.mine();
+    node.mine();
+    for nonce in [1, 2] {
+        sent.push(node.send(transfer(node.chain_id(), nonce)).await);
+    }
+    node.mine();
+    sent.push(node.send(transfer(node.chain_id(), 3)).await);
+
+    let method = "eth_getTransactionBySenderAndNonce";
+    for (nonce, hash) in sent.iter().enumerate() {
+        let found = node.call(method, json!([from, format!("{nonce:#x}")])).await;
+        assert_eq!(found["hash"], json!(hash), "nonce {nonce}");
+        assert_eq!(found["blockHash"].is_null(), nonce == 3, "the last one waits");
+    }
+    assert_eq!(node.call(method, json!([from, "0x4"])).await, Value::Null);
+    assert_eq!(node.call(method, json!([Address::ZERO, "0x0"])).await, Value::Null);
+
+    let info = node.call("eth_getAccountInfo", json!([from, "0x1"])).await;
+    assert_eq!((&info["nonce"], &info["code"]), (&json!("0x1"), &json!("0x")));
+    let balance = node.call("eth_getBalance", json!([from, "0x1"])).await;
+    assert_eq!(info["balance"], balance);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_exist_is_null() {
     let node = Node::start().await;
     let unknown = B256::repeat_byte(9);

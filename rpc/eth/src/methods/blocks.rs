@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use alloy_consensus::Transaction as _;
 use alloy_eips::{BlockId, eip2718::Encodable2718};
-use alloy_primitives::{B256, Bytes, U64};
+use alloy_primitives::{Address, B256, Bytes, U64, keccak256};
 use alloy_rpc_types_eth::Header;
 use qenex_exec::SealedBlock;
 
@@ -102,6 +103,45 @@ pub(super) async fn transaction(
     // It may have gone from the pool into a final block between the two looks.
     let found = api.chain().transaction(hash)?;
     Ok(found.and_then(|(block, index)| convert::transaction(&block, index)))
+}
+
+/// The transaction with which a sender used a nonce, final or in the pool. There is no index of
+/// them: nonces only rise, so the block is found by bisection over the sender's past nonces.
+pub(super) async fn transaction_by_sender(
+    api: Arc<Api>,
+    args: Args,
+) -> Result<Option<RpcTransaction>, Failure> {
+    let (sender, Quantity(nonce)): (Address, Quantity) = (args.get(0)?, args.get(1)?);
+    api.heavy(move |api| {
+        let next = |number: u64| -> Result<u64, Failure> {
+            let state = api.chain().state(number)?.ok_or_else(|| Failure::no_state(number))?;
+            let account = state.account(&keccak256(sender)).map_err(Failure::internal)?;
+            Ok(account.map_or(0, |account| account.nonce))
+        };
+        let head = api.height();
+        if next(head)? <= nonce {
+            let waiting = api.context.pool.at(sender, nonce);
+            return Ok(waiting.map(|tx| convert::pending_transaction(&tx)));
+        }
+        // The nonce is used after `used`, and not before `from`.
+        let (mut from, mut used) = (0, head);
+        while from < used {
+            let middle = from.saturating_add(used.saturating_sub(from) / 2);
+            if next(middle)? > nonce {
+                used = middle;
+            } else {
+                from = middle.saturating_add(1);
+            }
+        }
+        let Some(block) = api.chain().block(used)? else { return Ok(None) };
+        // Genesis gives nonces without transactions, and so do delegations (EIP-7702).
+        let place = block
+            .transactions
+            .iter()
+            .position(|tx| tx.signer() == sender && tx.inner().nonce() == nonce);
+        Ok(place.and_then(|index| convert::transaction(&block, index)))
+    })
+    .await
 }
 
 pub(super) async fn transaction_by_number(

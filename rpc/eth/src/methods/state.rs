@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U64, U256, keccak256};
-use alloy_rpc_types_eth::{EIP1186AccountProofResponse, EIP1186StorageProof};
+use alloy_rpc_types_eth::{AccountInfo, EIP1186AccountProofResponse, EIP1186StorageProof};
 
 use crate::{api::Api, args::Args, error::Failure};
 
@@ -73,6 +73,28 @@ pub(super) async fn storage_values(
             found.insert(address, values.collect::<Result<Vec<_>, _>>()?);
         }
         Ok(found)
+    })
+    .await
+}
+
+/// Balance, nonce and code of one moment.
+pub(super) async fn account_info(api: Arc<Api>, args: Args) -> Result<AccountInfo, Failure> {
+    let address: Address = args.get(0)?;
+    let number = api.state_arg(&args, 1)?;
+    api.at(number, move |api| {
+        let state = api.chain().state(number)?.ok_or_else(|| Failure::no_state(number))?;
+        let account = state.account(&keccak256(address)).map_err(Failure::internal)?;
+        let code = match account {
+            Some(account) if account.code_hash != KECCAK256_EMPTY => {
+                state.code(&account.code_hash).map_err(Failure::internal)?.unwrap_or_default()
+            }
+            _ => Bytes::new(),
+        };
+        Ok(AccountInfo {
+            balance: account.map_or(U256::ZERO, |account| account.balance),
+            nonce: account.map_or(0, |account| account.nonce),
+            code,
+        })
     })
     .await
 }
