@@ -24,7 +24,7 @@ impl Info {
     /// Named checks for `/ready`.
     pub(crate) fn checks(&self) -> Vec<(String, bool, String)> {
         let head = self.shared.chain.head();
-        let spec = self.shared.chain.spec();
+        let spec = &self.shared.spec;
         let age_ms = unix_ms().saturating_sub(head.header.timestamp.saturating_mul(1_000));
         let fresh = spec.heartbeat_ms == 0
             || age_ms <= spec.heartbeat_ms.saturating_mul(STALE_HEARTBEATS).saturating_add(1_000);
@@ -58,7 +58,7 @@ impl NodeInfo for Info {
 
     fn blockchain_info(&self) -> Value {
         let head = self.shared.chain.head();
-        let spec = self.shared.chain.spec();
+        let spec = &self.shared.spec;
         let standing = self.shared.standing.read().clone();
         let pool = self.shared.pool.status();
         json!({
@@ -97,7 +97,7 @@ impl NodeInfo for Info {
     }
 
     fn validators(&self) -> Value {
-        let validators = self.shared.chain.spec().validators.iter().enumerate();
+        let validators = self.shared.spec.validators.iter().enumerate();
         validators
             .map(|(index, validator)| {
                 json!({

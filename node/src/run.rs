@@ -59,7 +59,8 @@ const REPUBLISHED: usize = 500;
 #[error("{0}")]
 pub(crate) struct Unusable(String);
 
-fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
+/// Marks an error as one that a restart cannot mend.
+pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
     Unusable(format!("{:#}", error.into())).into()
 }
 
@@ -153,6 +154,7 @@ impl Node {
         let head_header = proof.as_ref().map(|proof| proof.consensus_header.clone());
         let tip_time = head_header.as_ref().map_or(spec.timestamp_ms, |header| header.time_ms);
         let shared = Arc::new(Shared {
+            spec: spec.clone(),
             chain_id: disk.chain_id,
             me: disk.me,
             committee: committee.clone(),
@@ -546,7 +548,8 @@ fn count(n: usize) -> f64 {
     crate::consensus::to_gauge(u64::try_from(n).unwrap_or(u64::MAX))
 }
 
-async fn stop_signal(stop_with_stdin: bool) {
+/// Returns when the process is told to stop: SIGINT, SIGTERM, or the end of standard input.
+pub(crate) async fn stop_signal(stop_with_stdin: bool) {
     use tokio::signal::unix::{SignalKind, signal};
     let stdin = async {
         if stop_with_stdin {

@@ -6,24 +6,27 @@
 use std::sync::Arc;
 
 use alloy_consensus::{
-    EthereumReceipt, Header, Transaction as _, TxReceipt, TxType,
+    Eip658Value, EthereumReceipt, Header, Transaction as _, TxReceipt, TxType,
     proofs::{calculate_receipt_root, ordered_trie_root_with_encoder},
 };
-use alloy_eips::{eip2718::Encodable2718, eip2935, eip4788};
+use alloy_eips::{eip2718::Encodable2718, eip2935, eip4788, eip4895::Withdrawal};
 use alloy_primitives::{Address, B256, Bloom, Bytes, logs_bloom};
 use qenex_precompiles::{LEDGER, books};
 use qenex_trie::{PendingLayer, State};
-use qenex_types::{ChainSpec, PooledTransaction};
+use qenex_types::PooledTransaction;
 use revm::{
     DatabaseCommit, ExecuteEvm, SystemCallEvm,
     context_interface::result::{EVMError, ExecutionResult},
+    primitives::hardfork::SpecId,
 };
 
 use crate::{
     chain::Ancestors,
+    codec::encode_block,
     database::BlockState,
     error::{ExecError, InvalidBlock},
     evm::{Evm, Mode, block_env, evm, tx_env},
+    rules::Rules,
 };
 
 /// A block with what its execution gave: what clients see of a final block.
@@ -37,8 +40,21 @@ pub struct SealedBlock {
     pub transactions: Vec<PooledTransaction>,
     /// One receipt per transaction.
     pub receipts: Vec<EthereumReceipt>,
+    /// What blocks of QENEX have not; empty there.
+    pub ethereum: EthereumBody,
     /// Length of the block's RLP in bytes.
     pub size: usize,
+}
+
+/// The parts that only blocks of an imported Ethereum chain have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EthereumBody {
+    /// Headers of uncles, before the merge.
+    pub ommers: Vec<Header>,
+    /// Withdrawals from Shanghai on (EIP-4895).
+    pub withdrawals: Vec<Withdrawal>,
+    /// State root after each transaction: what receipts before Byzantium have for a status (EIP-658).
+    pub post_states: Vec<B256>,
 }
 
 /// A block executed on top of its parent's state, not yet final.
@@ -77,6 +93,8 @@ pub(crate) struct Sealing {
     pub(crate) gas_used: u64,
     pub(crate) transactions: Vec<PooledTransaction>,
     pub(crate) receipts: Vec<EthereumReceipt>,
+    /// See [`EthereumBody::post_states`].
+    pub(crate) post_states: Vec<B256>,
 }
 
 impl Execution {
@@ -85,13 +103,13 @@ impl Execution {
     /// `header` needs its parent hash, number, time, beneficiary, randomness, gas limit, base fee and
     /// consensus hash (`parentBeaconBlockRoot`); the rest is what execution finds.
     pub(crate) fn start(
-        spec: &ChainSpec,
+        rules: &Rules,
         header: &Header,
         parent: State,
         ancestors: Ancestors,
     ) -> Result<Self, ExecError> {
         let state = BlockState::new(parent.clone(), ancestors);
-        let mut evm = evm(spec, block_env(header), state, Mode::Consensus, ());
+        let mut evm = evm(rules, block_env(rules, header), state, Mode::Consensus, ());
         begin(&mut evm, header)?;
         Ok(Self {
             evm,
@@ -183,6 +201,7 @@ impl Execution {
             gas_used,
             transactions,
             receipts,
+            post_states: Vec::new(),
         })
     }
 }
@@ -190,10 +209,13 @@ impl Execution {
 /// Runs the system calls of EIP-2935 and EIP-4788 at the start of a block.
 pub(crate) fn begin<INSP>(evm: &mut Evm<INSP>, header: &Header) -> Result<(), ExecError> {
     let beacon_root = header.parent_beacon_block_root.unwrap_or_default();
-    for (contract, argument) in [
-        (eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash),
-        (eip4788::BEACON_ROOTS_ADDRESS, beacon_root),
+    for (since, contract, argument) in [
+        (SpecId::PRAGUE, eip2935::HISTORY_STORAGE_ADDRESS, header.parent_hash),
+        (SpecId::CANCUN, eip4788::BEACON_ROOTS_ADDRESS, beacon_root),
     ] {
+        if evm.ctx.cfg.spec < since {
+            continue;
+        }
         let mut outcome = evm.system_call(contract, argument.into()).map_err(ExecError::state)?;
         // The call's own bookkeeping must not touch the caller or the fee recipient.
         outcome.state.retain(|address, _| *address == contract);
@@ -216,6 +238,21 @@ pub(crate) fn body_roots(
 }
 
 impl SealedBlock {
+    /// The block as it travels: RLP, EIP-4895 form.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        encode_block(&self.header, &self.transactions, &self.ethereum)
+    }
+
+    /// Status of the transaction at `index`; the state root after it, before Byzantium (EIP-658).
+    #[must_use]
+    pub fn receipt_status(&self, index: usize) -> Eip658Value {
+        match self.ethereum.post_states.get(index) {
+            Some(root) => Eip658Value::PostState(*root),
+            None => Eip658Value::Eip658(self.receipts.get(index).is_some_and(|r| r.success)),
+        }
+    }
+
     /// Gas used by the transaction at `index`.
     #[must_use]
     pub fn gas_used(&self, index: usize) -> u64 {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use alloy_consensus::{Block, Header, transaction::Recovered};
+use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Decodable;
 use alloy_trie::{
@@ -24,13 +25,14 @@ use qenex_types::{ChainSpec, PooledTransaction, Transaction};
 use rayon::prelude::*;
 
 use crate::{
-    block::{Executed, ExecutedBlock, Execution, SealedBlock, Sealing},
+    block::{EthereumBody, Executed, ExecutedBlock, Execution, SealedBlock, Sealing},
     builder::{BuildLimits, Built, Candidates, fill},
     codec::{
         decode_block, decode_body, decode_receipts, encode_block, encode_body, encode_receipts,
     },
     error::{ExecError, InvalidBlock},
-    rules::{genesis_header, next_base_fee, template},
+    ethereum::{self, EthereumRules},
+    rules::{Rules, genesis_header, next_base_fee, template},
 };
 
 /// Final blocks kept decoded in memory: what wallets and followers ask about most.
@@ -58,7 +60,7 @@ pub struct BlockAttributes {
 /// The chain of a node.
 #[derive(Debug)]
 pub struct Chain {
-    spec: Arc<ChainSpec>,
+    rules: Rules,
     store: Store,
     tree: StateTree,
     head: ArcSwap<SealedBlock>,
@@ -77,6 +79,13 @@ pub(crate) struct Ancestors {
 }
 
 impl Ancestors {
+    /// Ancestors whose hashes are those of their numbers in decimals, as the public tests want it.
+    pub(crate) fn pretended(store: Store, parent: u64) -> Self {
+        let numbers = parent.saturating_sub(BLOCKHASH_DEPTH)..=parent;
+        let open = numbers.map(|number| (number, keccak256(number.to_string()))).collect();
+        Self { store, parent, open }
+    }
+
     /// Puts a block that is on no chain on top.
     pub(crate) fn push(&mut self, number: u64, hash: B256) {
         self.parent = number;
@@ -108,21 +117,44 @@ impl Chain {
         store: Store,
         genesis: StateChanges,
     ) -> Result<Self, ExecError> {
-        let tree =
-            StateTree::open(store.clone(), TreeOptions::default()).map_err(ExecError::state)?;
         // Computed also where block 0 is stored: a store of another network must not be opened.
         let network = spec.digest().map_err(ExecError::state)?;
         let header = genesis_header(&spec, network, genesis_root(&genesis));
+        Self::open_with(Rules::Qenex(spec), store, header, &genesis)
+    }
+
+    /// Opens a chain with Ethereum's rules, as [`Chain::open`] does one of ours.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::open`].
+    pub fn open_ethereum(genesis: &Genesis, store: Store) -> Result<Self, ExecError> {
+        let rules = Arc::new(EthereumRules::new(&genesis.config));
+        let state = ethereum::genesis_state(genesis);
+        let header = ethereum::genesis_header(&rules, genesis, genesis_root(&state));
+        Self::open_with(Rules::Ethereum(rules), store, header, &state)
+    }
+
+    fn open_with(
+        rules: Rules,
+        store: Store,
+        header: Header,
+        genesis: &StateChanges,
+    ) -> Result<Self, ExecError> {
+        let tree =
+            StateTree::open(store.clone(), TreeOptions::default()).map_err(ExecError::state)?;
         let hash = header.hash_slow();
         let root = header.state_root;
         match store.block_hash(0).map_err(ExecError::state)? {
             None => {
+                let ethereum = EthereumBody::default();
                 let block = SealedBlock {
-                    size: encode_block(&header, &[]).len(),
+                    size: encode_block(&header, &[], &ethereum).len(),
                     header,
                     hash,
                     transactions: Vec::new(),
                     receipts: Vec::new(),
+                    ethereum,
                 };
                 store.commit_blocks(&[record(&block, Bytes::new())]).map_err(ExecError::state)?;
             }
@@ -132,7 +164,7 @@ impl Chain {
             Some(_) => {}
         }
         if tree.head().is_void() {
-            let pending = tree.head().apply(&genesis).map_err(ExecError::state)?;
+            let pending = tree.head().apply(genesis).map_err(ExecError::state)?;
             compare("stateRoot", pending.root(), root)?;
             tree.insert(pending.seal(hash)).map_err(ExecError::state)?;
             tree.commit(&hash).map_err(ExecError::state)?;
@@ -142,7 +174,7 @@ impl Chain {
         let head = read_block(&store, number)?
             .ok_or_else(|| ExecError::State(format!("block {number} is missing")))?;
         let chain = Self {
-            spec,
+            rules,
             store,
             tree,
             head: ArcSwap::from_pointee(head),
@@ -169,19 +201,8 @@ impl Chain {
         for number in from.saturating_add(1)..=to {
             let block = read_block(&self.store, number)?
                 .ok_or_else(|| ExecError::State(format!("block {number} is missing")))?;
-            let parent = self.tree.head();
-            let mut execution = Execution::start(
-                &self.spec,
-                &block.header,
-                parent,
-                self.ancestors_of_final(number.saturating_sub(1)),
-            )?;
-            for (index, transaction) in block.transactions.iter().enumerate() {
-                if let Executed::Refused(reason) = execution.execute(transaction)? {
-                    return Err(InvalidBlock::Transaction { index, reason }.into());
-                }
-            }
-            let sealing = execution.seal()?;
+            let ancestors = self.ancestors_of_final(number.saturating_sub(1));
+            let sealing = self.execute(&block, self.tree.head(), ancestors)?;
             compare("stateRoot", block.header.state_root, sealing.state.root())?;
             self.tree.insert(sealing.state.seal(block.hash)).map_err(ExecError::state)?;
             self.tree.commit(&block.hash).map_err(ExecError::state)?;
@@ -189,10 +210,29 @@ impl Chain {
         Ok(())
     }
 
-    /// The specification of the network.
+    /// Executes a block whose header's constants are as they must be.
+    pub(crate) fn execute(
+        &self,
+        block: &SealedBlock,
+        parent: State,
+        ancestors: Ancestors,
+    ) -> Result<Sealing, ExecError> {
+        if let Rules::Ethereum(rules) = &self.rules {
+            return ethereum::execute(rules, block, &parent, ancestors);
+        }
+        let mut execution = Execution::start(&self.rules, &block.header, parent, ancestors)?;
+        for (index, transaction) in block.transactions.iter().enumerate() {
+            if let Executed::Refused(reason) = execution.execute(transaction)? {
+                return Err(InvalidBlock::Transaction { index, reason }.into());
+            }
+        }
+        execution.seal()
+    }
+
+    /// The rules of the chain.
     #[must_use]
-    pub fn spec(&self) -> &ChainSpec {
-        &self.spec
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The last final block.
@@ -242,12 +282,12 @@ impl Chain {
         limits: BuildLimits,
     ) -> Result<(ExecutedBlock, Built), ExecError> {
         let (parent_header, state, ancestors) = self.parent(parent)?;
-        let header = self.child_header(&parent_header, parent, attributes);
-        let mut execution = Execution::start(&self.spec, &header, state, ancestors)?;
+        let header = self.child_header(&parent_header, parent, attributes)?;
+        let mut execution = Execution::start(&self.rules, &header, state, ancestors)?;
         let built = fill(&mut execution, candidates, limits)?;
         let sealing = execution.seal()?;
         let header = complete(header, &sealing);
-        let executed = self.keep(header, sealing)?;
+        let executed = self.keep(header, EthereumBody::default(), sealing)?;
         Ok((executed, built))
     }
 
@@ -278,7 +318,7 @@ impl Chain {
                 prev_randao: header.mix_hash,
                 consensus_hash: header.parent_beacon_block_root.unwrap_or_default(),
             },
-        );
+        )?;
         if header.timestamp < parent_header.timestamp {
             return Err(mismatch("timestamp", header.timestamp, parent_header.timestamp).into());
         }
@@ -286,7 +326,7 @@ impl Chain {
         compare("gasLimit", header.gas_limit, expected.gas_limit)?;
         compare_base_fee(&header, &expected)?;
         let transactions = recover(body.transactions, known)?;
-        let mut execution = Execution::start(&self.spec, &header, state, ancestors)?;
+        let mut execution = Execution::start(&self.rules, &header, state, ancestors)?;
         for (index, transaction) in transactions.iter().enumerate() {
             if let Executed::Refused(reason) = execution.execute(transaction)? {
                 return Err(InvalidBlock::Transaction { index, reason }.into());
@@ -295,7 +335,7 @@ impl Chain {
         let sealing = execution.seal()?;
         let expected = complete(expected, &sealing);
         compare_headers(&header, &expected)?;
-        let executed = self.keep(expected, sealing)?;
+        let executed = self.keep(expected, EthereumBody::default(), sealing)?;
         Ok(executed)
     }
 
@@ -474,7 +514,7 @@ impl Chain {
     }
 
     /// Header, state and ancestors of a parent, final head or proposal.
-    fn parent(&self, hash: B256) -> Result<(Header, State, Ancestors), ExecError> {
+    pub(crate) fn parent(&self, hash: B256) -> Result<(Header, State, Ancestors), ExecError> {
         let head = self.head();
         if head.hash == hash {
             let ancestors = self.ancestors_of_final(head.header.number);
@@ -497,9 +537,14 @@ impl Chain {
     }
 
     /// Keeps an executed block and its state as an open proposal.
-    fn keep(&self, header: Header, sealing: Sealing) -> Result<ExecutedBlock, ExecError> {
+    pub(crate) fn keep(
+        &self,
+        header: Header,
+        ethereum: EthereumBody,
+        sealing: Sealing,
+    ) -> Result<ExecutedBlock, ExecError> {
         let hash = header.hash_slow();
-        let encoded = encode_block(&header, &sealing.transactions);
+        let encoded = encode_block(&header, &sealing.transactions, &ethereum);
         self.tree.insert(sealing.state.seal(hash)).map_err(ExecError::state)?;
         let executed = ExecutedBlock {
             block: Arc::new(SealedBlock {
@@ -507,6 +552,7 @@ impl Chain {
                 hash,
                 transactions: sealing.transactions,
                 receipts: sealing.receipts,
+                ethereum,
                 size: encoded.len(),
             }),
             encoded,
@@ -516,18 +562,26 @@ impl Chain {
     }
 
     /// The fields of a child's header that are known before execution.
-    fn child_header(&self, parent: &Header, hash: B256, attributes: BlockAttributes) -> Header {
-        Header {
+    fn child_header(
+        &self,
+        parent: &Header,
+        hash: B256,
+        attributes: BlockAttributes,
+    ) -> Result<Header, ExecError> {
+        let Rules::Qenex(spec) = &self.rules else {
+            return Err(ExecError::State("no blocks are made on an Ethereum chain".into()));
+        };
+        Ok(Header {
             parent_hash: hash,
             number: parent.number.saturating_add(1),
-            gas_limit: self.spec.gas_limit,
-            base_fee_per_gas: Some(next_base_fee(parent, &self.spec)),
+            gas_limit: spec.gas_limit,
+            base_fee_per_gas: Some(next_base_fee(parent, spec)),
             timestamp: attributes.timestamp,
             beneficiary: attributes.beneficiary,
             mix_hash: attributes.prev_randao,
             parent_beacon_block_root: Some(attributes.consensus_hash),
             ..template()
-        }
+        })
     }
 }
 
@@ -575,7 +629,7 @@ fn complete(header: Header, sealing: &Sealing) -> Header {
 }
 
 /// Senders of a block's transactions: known ones are looked up, the rest recovered in parallel.
-fn recover(
+pub(crate) fn recover(
     transactions: Vec<Transaction>,
     known: SenderLookup<'_>,
 ) -> Result<Vec<PooledTransaction>, ExecError> {
@@ -602,8 +656,8 @@ fn record(block: &SealedBlock, certificate: Bytes) -> BlockRecord {
         number: block.header.number,
         hash: block.hash,
         header: alloy_rlp::encode(&block.header).into(),
-        transactions: encode_body(&block.transactions),
-        receipts: encode_receipts(&block.receipts),
+        transactions: encode_body(&block.transactions, &block.ethereum),
+        receipts: encode_receipts(&block.receipts, &block.ethereum.post_states),
         certificate,
         tx_hashes: block.transactions.iter().map(|tx| *tx.inner().tx_hash()).collect(),
     }
@@ -621,18 +675,14 @@ fn read_block(store: &Store, number: u64) -> Result<Option<SealedBlock>, ExecErr
     let missing = || ExecError::State(format!("block {number} has no body or receipts"));
     let body = store.body(number).map_err(ExecError::state)?.ok_or_else(missing)?;
     let receipts = store.receipts(number).map_err(ExecError::state)?.ok_or_else(missing)?;
-    let transactions = decode_body(&body)?;
-    let size = encode_block(&header, &transactions).len();
-    Ok(Some(SealedBlock {
-        header,
-        hash,
-        transactions,
-        receipts: decode_receipts(&receipts)?,
-        size,
-    }))
+    let (transactions, mut ethereum) = decode_body(&body)?;
+    let (receipts, post_states) = decode_receipts(&receipts)?;
+    ethereum.post_states = post_states;
+    let size = encode_block(&header, &transactions, &ethereum).len();
+    Ok(Some(SealedBlock { header, hash, transactions, receipts, ethereum, size }))
 }
 
-fn mismatch(
+pub(crate) fn mismatch(
     field: &'static str,
     given: impl std::fmt::Display,
     expected: impl std::fmt::Display,
@@ -640,7 +690,7 @@ fn mismatch(
     InvalidBlock::Field { field, given: given.to_string(), expected: expected.to_string() }
 }
 
-fn compare<T: PartialEq + std::fmt::Display>(
+pub(crate) fn compare<T: PartialEq + std::fmt::Display>(
     field: &'static str,
     given: T,
     expected: T,

@@ -114,6 +114,21 @@ impl BlockState {
             .collect()
     }
 
+    /// Sets a balance outside of any transaction. `keep_empty`: an account that is empty then comes
+    /// into being or stays, as before EIP-161.
+    pub(crate) fn set_balance(
+        &mut self,
+        address: Address,
+        balance: U256,
+        keep_empty: bool,
+    ) -> Result<(), StateUnavailable> {
+        let cached = self.load(address)?;
+        let mut info = cached.current.take().unwrap_or_default();
+        info.balance = balance;
+        cached.current = (keep_empty || !info.is_empty()).then_some(info);
+        Ok(())
+    }
+
     /// Sets an account for a simulation (`eth_call` state overrides).
     pub(crate) fn override_account(
         &mut self,
@@ -249,8 +264,9 @@ impl DatabaseCommit for BlockState {
             }
             // The journal loaded the account through `basic`, so it is here.
             let Some(cached) = self.accounts.get_mut(&address) else { continue };
-            if account.is_selfdestructed() || account.is_empty() {
-                // Destroyed, or empty and touched (EIP-161).
+            if account.is_selfdestructed() || account.is_empty() && !account.is_created() {
+                // Destroyed, or empty and touched (EIP-161). Before that EIP the journal marks an
+                // empty account that comes into being as created.
                 cached.wiped |= cached.current.is_some() || !cached.slots.is_empty();
                 cached.current = None;
                 cached.slots.clear();
@@ -273,7 +289,7 @@ impl DatabaseCommit for BlockState {
             {
                 self.code.entry(info.code_hash).or_insert(code);
             }
-            cached.current = if info.is_empty() { None } else { Some(info) };
+            cached.current = Some(info);
         }
     }
 }

@@ -19,21 +19,24 @@ use revm::{
     primitives::{AddressSet, hardfork::SpecId},
 };
 
-use crate::{evm::EvmContext, rules::SPEC};
+use crate::evm::EvmContext;
 
-/// Ethereum's precompiles and our engines.
+/// Ethereum's precompiles and, on QENEX, our engines.
 #[derive(Clone, Debug)]
 pub(crate) struct Engines {
     ethereum: EthPrecompiles,
+    installed: bool,
     warm: AddressSet,
 }
 
 impl Engines {
-    pub(crate) fn new() -> Self {
-        let ethereum = EthPrecompiles::new(SPEC);
+    pub(crate) fn new(spec: SpecId, installed: bool) -> Self {
+        let ethereum = EthPrecompiles::new(spec);
         let mut warm = ethereum.warm_addresses().clone();
-        warm.extend(engine_addresses());
-        Self { ethereum, warm }
+        if installed {
+            warm.extend(engine_addresses());
+        }
+        Self { ethereum, installed, warm }
     }
 }
 
@@ -49,7 +52,7 @@ impl PrecompileProvider<EvmContext> for Engines {
         context: &mut EvmContext,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
-        if is_engine(inputs.bytecode_address) {
+        if self.installed && is_engine(inputs.bytecode_address) {
             run_engine(context, inputs).map(Some)
         } else {
             self.ethereum.run(context, inputs)
@@ -61,7 +64,7 @@ impl PrecompileProvider<EvmContext> for Engines {
     }
 
     fn contains(&self, address: &Address) -> bool {
-        is_engine(*address) || self.ethereum.contains(address)
+        self.installed && is_engine(*address) || self.ethereum.contains(address)
     }
 }
 

@@ -51,6 +51,17 @@ pub enum InvalidBlock {
         /// Why.
         reason: String,
     },
+    /// An uncle may not stand at its place.
+    #[error("uncle {index}: {reason}")]
+    Uncle {
+        /// Its index in the block.
+        index: usize,
+        /// Why.
+        reason: &'static str,
+    },
+    /// What happens before or after the transactions of the block fails.
+    #[error("{0}")]
+    System(String),
     /// The block is larger than EIP-7934 allows.
     #[error("{bytes} bytes are more than {max}")]
     TooLarge {

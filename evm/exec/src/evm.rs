@@ -1,17 +1,17 @@
-//! One place that wires revm: Osaka rules, our engines, a block environment.
+//! One place that wires revm: a chain's rules, our engines, a block environment.
 
 use alloy_consensus::{Transaction as _, Typed2718, transaction::Recovered};
 use alloy_primitives::U256;
-use qenex_types::{ChainSpec, Transaction};
+use qenex_types::Transaction;
 use revm::{
     Context, MainContext,
     context::{BlockEnv, CfgEnv, Evm as RevmEvm, Journal, TxEnv},
-    context_interface::either::Either,
+    context_interface::{block::BlobExcessGasAndPrice, either::Either},
     handler::{EthFrame, instructions::EthInstructions},
     interpreter::interpreter::EthInterpreter,
 };
 
-use crate::{database::BlockState, engines::Engines, rules::SPEC};
+use crate::{database::BlockState, engines::Engines, rules::Rules};
 
 /// The context every transaction of ours runs in.
 pub(crate) type EvmContext = Context<BlockEnv, TxEnv, CfgEnv, BlockState, Journal<BlockState>, ()>;
@@ -32,15 +32,20 @@ pub(crate) enum Mode {
 
 /// An EVM over `state` in the block `env`.
 pub(crate) fn evm<INSP>(
-    spec: &ChainSpec,
+    rules: &Rules,
     env: BlockEnv,
     state: BlockState,
     mode: Mode,
     inspector: INSP,
 ) -> Evm<INSP> {
+    let timestamp = env.timestamp.saturating_to();
+    let spec = rules.spec_id(env.number.saturating_to(), timestamp, env.prevrandao.is_some());
     let context = Context::mainnet().with_db(state).with_block(env).modify_cfg_chained(|cfg| {
-        cfg.set_spec_and_mainnet_gas_params(SPEC);
-        cfg.chain_id = spec.chain_id;
+        cfg.set_spec_and_mainnet_gas_params(spec);
+        cfg.chain_id = rules.chain_id();
+        if let Some(params) = rules.blob_params(timestamp) {
+            cfg.set_max_blobs_per_tx(params.max_blobs_per_tx);
+        }
         if mode == Mode::Simulation {
             cfg.disable_nonce_check = true;
             cfg.tx_chain_id_check = false;
@@ -53,29 +58,29 @@ pub(crate) fn evm<INSP>(
     RevmEvm::new_with_inspector(
         context,
         inspector,
-        EthInstructions::new_mainnet_with_spec(SPEC),
-        Engines::new(),
+        EthInstructions::new_mainnet_with_spec(spec),
+        Engines::new(spec, rules.has_engines()),
     )
 }
 
 /// The block environment of a header.
-pub(crate) fn block_env(header: &alloy_consensus::Header) -> BlockEnv {
-    let mut env = BlockEnv {
+pub(crate) fn block_env(rules: &Rules, header: &alloy_consensus::Header) -> BlockEnv {
+    let merged = rules.is_merged(header);
+    let blobs = header.excess_blob_gas.zip(rules.blob_params(header.timestamp));
+    BlockEnv {
         number: U256::from(header.number),
         beneficiary: header.beneficiary,
         timestamp: U256::from(header.timestamp),
         gas_limit: header.gas_limit,
         basefee: header.base_fee_per_gas.unwrap_or_default(),
-        difficulty: U256::ZERO,
-        prevrandao: Some(header.mix_hash),
-        blob_excess_gas_and_price: None,
+        difficulty: if merged { U256::ZERO } else { header.difficulty },
+        prevrandao: merged.then_some(header.mix_hash),
+        blob_excess_gas_and_price: blobs.map(|(excess_blob_gas, params)| BlobExcessGasAndPrice {
+            excess_blob_gas,
+            blob_gasprice: params.calc_blob_fee(excess_blob_gas),
+        }),
         slot_num: 0,
-    };
-    env.set_blob_excess_gas_and_price(
-        0,
-        revm::primitives::eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
-    );
-    env
+    }
 }
 
 /// A signed transaction as revm takes it.
@@ -93,8 +98,8 @@ pub(crate) fn tx_env(transaction: &Recovered<Transaction>) -> TxEnv {
         chain_id: tx.chain_id(),
         access_list: tx.access_list().cloned().unwrap_or_default(),
         gas_priority_fee: tx.max_priority_fee_per_gas(),
-        blob_hashes: Vec::new(),
-        max_fee_per_blob_gas: 0,
+        blob_hashes: tx.blob_versioned_hashes().map(<[_]>::to_vec).unwrap_or_default(),
+        max_fee_per_blob_gas: tx.max_fee_per_blob_gas().unwrap_or_default(),
         authorization_list: tx
             .authorization_list()
             .map(|list| list.iter().cloned().map(Either::Left).collect())

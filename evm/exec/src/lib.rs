@@ -1,7 +1,7 @@
 //! Block building and execution with revm, and the chain of blocks they make.
 //!
 //! Given a parent and transactions, makes the child block (`builder.rs`) or checks one that a peer
-//! made (`chain.rs`); answers `eth_call`-like questions (`simulate.rs`, `simulate_blocks.rs`). Never talks to peers or
+//! made (`chain.rs`); imports Ethereum's own chains (`ethereum/`); answers `eth_call`-like questions (`simulate.rs`, `simulate_blocks.rs`). Never talks to peers or
 //! clients and never decides what is final: `node/src/driver.rs` does. State comes from
 //! `qenex-trie`, blocks go to `qenex-store`; this is the only crate that names revm.
 
@@ -12,6 +12,7 @@ mod codec;
 mod database;
 mod engines;
 mod error;
+mod ethereum;
 mod evm;
 mod rules;
 mod simulate;
@@ -19,13 +20,14 @@ mod simulate_blocks;
 #[cfg(test)]
 mod tests;
 
-pub use block::{ExecutedBlock, SealedBlock};
+pub use block::{EthereumBody, ExecutedBlock, SealedBlock};
 pub use builder::{BuildLimits, Built, Candidates};
 pub use chain::{BlockAttributes, Chain, SenderLookup};
 pub use codec::{decode_block, encode_block};
 pub use error::{ExecError, InvalidBlock};
+pub use ethereum::{CaseOutcome, EthereumRules, Import, Imported, StateTests};
 pub use rules::{
-    MAX_BLOCK_BYTES, MAX_TRANSACTION_GAS, genesis_header, next_base_fee, system_contracts,
+    MAX_BLOCK_BYTES, MAX_TRANSACTION_GAS, Rules, genesis_header, next_base_fee, system_contracts,
 };
 pub use simulate::{
     AccountOverride, BlockOverride, CallOutcome, CallRequest, CallStatus, Overrides, Rule,

@@ -192,7 +192,7 @@ impl Chain {
         let (env, state) = self.simulation(number, call, overrides)?;
         let nonce = self.nonce(number, call)?;
         let gas = call.gas.unwrap_or(gas_cap).min(gas_cap);
-        let mut evm = evm(self.spec(), env, state, Mode::Simulation, ());
+        let mut evm = evm(self.rules(), env, state, Mode::Simulation, ());
         let result = evm.transact(request_env(call, gas, nonce)).map_err(refusal)?.result;
         Ok(outcome(result))
     }
@@ -211,7 +211,7 @@ impl Chain {
         let (env, state) = self.simulation(number, call, overrides)?;
         let nonce = self.nonce(number, call)?;
         let allowance = self.gas_allowance(number, call, overrides, &env)?;
-        let mut evm = evm(self.spec(), env, state, Mode::Simulation, ());
+        let mut evm = evm(self.rules(), env, state, Mode::Simulation, ());
         let mut run = |gas: u64| match evm.transact(request_env(call, gas, nonce)) {
             Ok(done) => Ok(Some(done.result)),
             // Too little gas to start with is an answer of the search, not an error.
@@ -265,7 +265,7 @@ impl Chain {
         let nonce = self.nonce(number, call)?;
         let gas = call.gas.unwrap_or(gas_cap).min(gas_cap);
         let inspector = AccessListInspector::new(call.access_list.clone());
-        let mut inspected = evm(self.spec(), env, state, Mode::Simulation, inspector);
+        let mut inspected = evm(self.rules(), env, state, Mode::Simulation, inspector);
         inspected.inspect_one_tx(request_env(call, gas, nonce)).map_err(refusal)?;
         let mut list = inspected.inspector.into_access_list();
         list.0.sort_by_key(|item| item.address);
@@ -290,7 +290,7 @@ impl Chain {
         let (_, header) =
             self.header(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
         let state = self.state(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
-        let mut env = block_env(&header);
+        let mut env = block_env(self.rules(), &header);
         let BlockOverride {
             number: height,
             timestamp,

@@ -19,12 +19,12 @@ use revm::{
 };
 
 use crate::{
-    block::{SealedBlock, begin, body_roots},
+    block::{EthereumBody, SealedBlock, begin, body_roots},
     chain::Chain,
     codec::encode_block,
     database::BlockState,
     evm::{EvmContext, Mode, block_env, evm},
-    rules::{next_base_fee, template},
+    rules::{Rules, empty_header},
     simulate::{
         CallOutcome, CallRequest, Overrides, Rule, SimulateError, outcome, refusal, request_env,
     },
@@ -103,9 +103,10 @@ impl Chain {
         let mut gas_left = options.gas_cap;
         let mut results = Vec::with_capacity(blocks.len());
         for block in &blocks {
-            let mut header = Header { parent_hash, ..header(&parent, &block.overrides) };
+            let mut header =
+                Header { parent_hash, ..header(self.rules(), &parent, &block.overrides) };
             if header.base_fee_per_gas.is_none() {
-                let fee = if options.validation { next_base_fee(&parent, self.spec()) } else { 0 };
+                let fee = if options.validation { self.rules().next_base_fee(&parent) } else { 0 };
                 header.base_fee_per_gas = Some(fee);
             }
             for (address, change) in &block.overrides.accounts {
@@ -135,8 +136,15 @@ impl Chain {
             let hash = header.hash_slow();
             state.ancestors().push(header.number, hash);
             (parent, parent_hash) = (header.clone(), hash);
-            let size = encode_block(&header, &transactions).len();
-            let block = SealedBlock { header, hash, transactions, receipts, size };
+            let size = encode_block(&header, &transactions, &EthereumBody::default()).len();
+            let block = SealedBlock {
+                header,
+                hash,
+                transactions,
+                receipts,
+                ethereum: EthereumBody::default(),
+                size,
+            };
             results.push(SimulatedBlock { block, calls });
         }
         Ok(results)
@@ -152,7 +160,8 @@ impl Chain {
         gas_left: &mut u64,
     ) -> Result<(Ran, BlockState), SimulateError> {
         let tracer = LogTracer::new(options.trace_transfers);
-        let mut evm = evm(self.spec(), block_env(header), state, Mode::Simulation, tracer);
+        let mut evm =
+            evm(self.rules(), block_env(self.rules(), header), state, Mode::Simulation, tracer);
         begin(&mut evm, header).map_err(|error| SimulateError::State(error.to_string()))?;
         evm.ctx.cfg.disable_nonce_check = !options.validation;
         let mut ran = Ran::default();
@@ -185,7 +194,7 @@ impl Chain {
             let used = result.tx_gas_used();
             *gas_left = gas_left.saturating_sub(used);
             ran.gas_used = ran.gas_used.saturating_add(used);
-            let transaction = unsigned(call, self.spec().chain_id, gas, nonce);
+            let transaction = unsigned(call, self.rules().chain_id(), gas, nonce);
             ran.receipts.push(EthereumReceipt {
                 tx_type: transaction.inner().tx_type(),
                 success: result.is_success(),
@@ -261,17 +270,24 @@ fn fill_gaps(base: &Header, blocks: Vec<BlockCalls>) -> Result<Vec<BlockCalls>, 
 
 /// The fields of a simulated header that are known before execution; parent hash and, unless
 /// given, base fee are not.
-fn header(parent: &Header, overrides: &Overrides) -> Header {
+fn header(rules: &Rules, parent: &Header, overrides: &Overrides) -> Header {
     let block = &overrides.block;
+    let number = block.number.unwrap_or(parent.number.saturating_add(1));
+    let timestamp = block.timestamp.unwrap_or(parent.timestamp.saturating_add(BLOCK_SECONDS));
+    let spec = rules.spec_id(number, timestamp, rules.is_merged(parent));
+    let empty = empty_header(spec);
     Header {
-        number: block.number.unwrap_or(parent.number.saturating_add(1)),
-        timestamp: block.timestamp.unwrap_or(parent.timestamp.saturating_add(BLOCK_SECONDS)),
+        number,
+        timestamp,
+        difficulty: parent.difficulty,
         gas_limit: block.gas_limit.unwrap_or(parent.gas_limit),
         base_fee_per_gas: block.base_fee,
         beneficiary: block.beneficiary.unwrap_or(parent.beneficiary),
         mix_hash: block.prev_randao.unwrap_or_default(),
-        parent_beacon_block_root: Some(block.beacon_root.unwrap_or_default()),
-        ..template()
+        parent_beacon_block_root: empty
+            .parent_beacon_block_root
+            .map(|zero| block.beacon_root.unwrap_or(zero)),
+        ..empty
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     BlockAttributes, BuildLimits, Candidates, Chain, ExecError, InvalidBlock,
     block::{Executed, Execution},
     evm::{block_env, tx_env},
-    rules::{SPEC, next_base_fee, system_contracts, template},
+    rules::{Rules, SPEC, next_base_fee, system_contracts, template},
 };
 
 const CHAIN_ID: u64 = 77;
@@ -175,7 +175,7 @@ fn execute(
 ) -> Vec<EthereumReceipt> {
     let mut evm = Context::mainnet()
         .with_db(oracle)
-        .with_block(block_env(header))
+        .with_block(block_env(&Rules::Qenex(Arc::new(spec())), header))
         .modify_cfg_chained(|cfg| {
             cfg.set_spec_and_mainnet_gas_params(SPEC);
             cfg.chain_id = CHAIN_ID;
@@ -480,7 +480,7 @@ fn execution(chain: &Chain) -> Execution {
         ..template()
     };
     let state = chain.state(0).unwrap().unwrap();
-    Execution::start(chain.spec(), &header, state, chain.ancestors_of_final(0)).unwrap()
+    Execution::start(chain.rules(), &header, state, chain.ancestors_of_final(0)).unwrap()
 }
 
 #[test]

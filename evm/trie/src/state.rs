@@ -65,6 +65,21 @@ impl State {
         self.version() == 0
     }
 
+    /// The state after one more block, which no tree holds: for what will never be committed. What
+    /// is to be committed goes through [`StateTree::insert`](crate::StateTree::insert).
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::UnknownParent`] if the layer was computed on another state.
+    pub fn above(&self, layer: Arc<Layer>) -> Result<Self, StateError> {
+        if layer.number != self.version() || layer.parent != self.block_hash() {
+            let (number, parent) = (layer.number, layer.parent);
+            return Err(StateError::UnknownParent { number, parent });
+        }
+        let open = self.open.iter().cloned().chain([layer]).collect();
+        Ok(Self { open, ..self.clone() })
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.open.last().map_or(self.base.version, |layer| layer.number + 1)
     }

@@ -7,7 +7,9 @@ use alloy_consensus::{
 };
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use alloy_signer::SignerSync;
-use qenex_exec::{Chain, ExecError, InvalidBlock, MAX_BLOCK_BYTES, decode_block, encode_block};
+use qenex_exec::{
+    Chain, EthereumBody, ExecError, InvalidBlock, MAX_BLOCK_BYTES, decode_block, encode_block,
+};
 use qenex_genesis::{DEV_ACCOUNTS, DEV_CHAIN_ID};
 use qenex_precompiles::LEDGER;
 use qenex_types::Transaction;
@@ -92,7 +94,7 @@ fn a_manipulated_header_is_refused_by_the_name_of_the_field() {
     for (expected, edit) in cases {
         let mut header = built.block.header.clone();
         edit(&mut header);
-        let encoded = encode_block(&header, &built.block.transactions);
+        let encoded = encode_block(&header, &built.block.transactions, &EthereumBody::default());
         match refusal(&checker.chain, encoded) {
             InvalidBlock::Field { field, .. } => assert_eq!(field, expected),
             other => panic!("{expected}: {other}"),
@@ -103,7 +105,7 @@ fn a_manipulated_header_is_refused_by_the_name_of_the_field() {
     assert!(check(&checker.chain, built.encoded).is_ok());
     let mut orphan = built.block.header.clone();
     orphan.parent_hash = B256::repeat_byte(7);
-    let encoded = encode_block(&orphan, &built.block.transactions);
+    let encoded = encode_block(&orphan, &built.block.transactions, &EthereumBody::default());
     let unknown = check(&checker.chain, encoded);
     assert!(matches!(unknown, Err(ExecError::UnknownParent(hash)) if hash == orphan.parent_hash));
 }
@@ -140,7 +142,10 @@ fn a_block_with_a_transaction_that_may_not_stand_there_is_refused() {
         let bodies: Vec<_> = transactions.iter().map(|tx| tx.inner().clone()).collect();
         let mut header = built.block.header.clone();
         header.transactions_root = calculate_transaction_root(&bodies);
-        match refusal(&checker.chain, encode_block(&header, &transactions)) {
+        match refusal(
+            &checker.chain,
+            encode_block(&header, &transactions, &EthereumBody::default()),
+        ) {
             InvalidBlock::Transaction { index: 1, reason } => {
                 assert!(reason.contains(expected), "{reason} has no {expected:?}");
             }

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod bench;
+mod eth;
+mod evm;
 mod genesis;
 mod keys;
 mod node;
@@ -41,6 +43,16 @@ enum Command {
         #[command(subcommand)]
         command: bench::Command,
     },
+    /// Import and serve Ethereum chains.
+    Eth {
+        #[command(subcommand)]
+        command: eth::Command,
+    },
+    /// Run the public tests of the EVM.
+    Evm {
+        #[command(subcommand)]
+        command: evm::Command,
+    },
 }
 
 impl Cli {
@@ -52,6 +64,8 @@ impl Cli {
             Command::Keys { command } => command.run(),
             Command::Genesis { command } => command.run(),
             Command::Bench { command } => command.run(),
+            Command::Eth { command } => command.run(),
+            Command::Evm { command } => command.run(),
         }
     }
 }

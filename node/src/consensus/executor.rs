@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use qenex_consensus::{
     Block, BlockMeta, Built, Certificate, ConsensusHeader, Input, Purpose, View,
 };
-use qenex_exec::{BlockAttributes, BuildLimits, Candidates, ExecError, SealedBlock, next_base_fee};
+use qenex_exec::{BlockAttributes, BuildLimits, Candidates, ExecError, SealedBlock};
 use qenex_pool::Best;
 use qenex_types::PooledTransaction;
 
@@ -168,8 +168,7 @@ impl Executor {
         let time_ms = unix_ms().max(parent_time.saturating_add(1));
         let consensus_header = ConsensusHeader { time_ms, ..template };
         let beneficiary = shared
-            .chain
-            .spec()
+            .spec
             .validators
             .get(shared.me.position())
             .map_or(Address::ZERO, |validator| validator.fee_recipient);
@@ -179,7 +178,7 @@ impl Executor {
             prev_randao: prev_randao(&parent, &consensus_header),
             consensus_hash: consensus_header.digest(),
         };
-        let base_fee = next_base_fee(&parent_header, shared.chain.spec());
+        let base_fee = shared.chain.rules().next_base_fee(&parent_header);
         let mut candidates = PoolCandidates {
             best: shared.pool.best(base_fee, &self.next_nonces(parent)),
             invalid: Vec::new(),
@@ -272,7 +271,7 @@ impl Executor {
         }
         let executed = shared.chain.check(&block.payload, &|hash| shared.pool.get(hash))?;
         let header = &executed.block.header;
-        let proposer = shared.chain.spec().validators.get(consensus.proposer.position());
+        let proposer = shared.spec.validators.get(consensus.proposer.position());
         let expected = [
             ("timestamp", header.timestamp == consensus.time_ms / 1_000),
             ("mixHash", header.mix_hash == prev_randao(&block.meta.parent, consensus)),
@@ -363,12 +362,12 @@ impl Executor {
         if self.shared.pool.is_empty_of_pending() {
             return false;
         }
-        let base_fee = next_base_fee(&self.shared.chain.head().header, self.shared.chain.spec());
+        let base_fee = self.shared.chain.rules().next_base_fee(&self.shared.chain.head().header);
         self.shared.pool.has_executable(base_fee, &BTreeMap::new())
     }
 
     fn heartbeat_due(&self) -> bool {
-        let interval = self.shared.chain.spec().heartbeat_ms;
+        let interval = self.shared.spec.heartbeat_ms;
         interval > 0 && unix_ms() >= self.tip_time_ms.saturating_add(interval)
     }
 

@@ -29,6 +29,7 @@ use qenex_consensus::{
 use qenex_exec::{Chain, SealedBlock, decode_block};
 use qenex_net::NetworkHandle;
 use qenex_pool::Pool;
+use qenex_types::ChainSpec;
 use tokio::sync::broadcast;
 
 pub(crate) use bodies::Bodies;
@@ -43,6 +44,8 @@ pub(crate) const EPOCH: u64 = 1;
 
 /// What the threads of consensus share.
 pub(crate) struct Shared {
+    /// The specification of the network.
+    pub(crate) spec: Arc<ChainSpec>,
     /// Hash of the specification: bound into every signature.
     pub(crate) chain_id: B256,
     /// Which validator this is.

@@ -6,7 +6,6 @@ use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use anyhow::{Context, Result, bail};
 use qenex_consensus::Block;
-use qenex_exec::encode_block;
 
 use super::{Shared, final_proof};
 
@@ -93,7 +92,7 @@ fn block(shared: &Shared, hash: B256) -> Result<Option<Bytes>> {
             height: sealed.header.number,
         },
         consensus_header: proof.consensus_header,
-        payload: encode_block(&sealed.header, &sealed.transactions),
+        payload: sealed.encode(),
     };
     Ok(Some(alloy_rlp::encode(block).into()))
 }
@@ -108,7 +107,7 @@ fn final_blocks(shared: &Shared, from: u64) -> Result<Option<Bytes>> {
         let (Some(block), Some(proof)) = (chain.block(height)?, chain.certificate(height)?) else {
             break;
         };
-        let payload = encode_block(&block.header, &block.transactions);
+        let payload = block.encode();
         bytes = bytes.saturating_add(payload.len()).saturating_add(proof.len());
         if bytes > 2 * MAX_ANSWER_BYTES {
             break;

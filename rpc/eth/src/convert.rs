@@ -1,13 +1,12 @@
 //! Blocks, transactions, receipts and logs as Ethereum clients see them.
 
-use alloy_consensus::{
-    Eip658Value, Receipt, ReceiptEnvelope, ReceiptWithBloom, Transaction as _, TxType,
-};
+use alloy_consensus::{Receipt, ReceiptEnvelope, ReceiptWithBloom, Transaction as _, TxType};
 use alloy_primitives::{Address, TxKind, U256, logs_bloom};
+use alloy_rlp::Encodable as _;
 use alloy_rpc_types_eth::{
     Block, BlockTransactions, Filter, Header, Log, Transaction, TransactionReceipt,
 };
-use qenex_exec::SealedBlock;
+use qenex_exec::{Rules, SealedBlock};
 use qenex_types::PooledTransaction;
 
 /// A transaction object.
@@ -43,9 +42,12 @@ pub(crate) fn block(block: &SealedBlock, full: bool) -> RpcBlock {
     };
     Block {
         header: header(block),
-        uncles: Vec::new(),
+        uncles: block.ethereum.ommers.iter().map(alloy_consensus::Header::hash_slow).collect(),
         transactions,
-        withdrawals: Some(Default::default()),
+        withdrawals: block
+            .header
+            .withdrawals_root
+            .map(|_| block.ethereum.withdrawals.clone().into()),
     }
 }
 
@@ -80,19 +82,19 @@ fn created(tx: &PooledTransaction) -> Option<Address> {
 }
 
 /// The receipt of a transaction.
-pub(crate) fn receipt(block: &SealedBlock, index: usize) -> Option<RpcReceipt> {
+pub(crate) fn receipt(rules: &Rules, block: &SealedBlock, index: usize) -> Option<RpcReceipt> {
     let before = block.receipts.get(..index)?;
     let first_log = before.iter().map(|receipt| receipt.logs.len()).sum();
     let gas_before = before.last().map_or(0, |receipt| receipt.cumulative_gas_used);
-    one_receipt(block, index, first_log, gas_before)
+    one_receipt(rules, block, index, first_log, gas_before)
 }
 
 /// All receipts of a block.
-pub(crate) fn receipts(block: &SealedBlock) -> Vec<RpcReceipt> {
+pub(crate) fn receipts(rules: &Rules, block: &SealedBlock) -> Vec<RpcReceipt> {
     let (mut first_log, mut gas_before) = (0_usize, 0_u64);
     let mut all = Vec::with_capacity(block.receipts.len());
     for (index, receipt) in block.receipts.iter().enumerate() {
-        all.extend(one_receipt(block, index, first_log, gas_before));
+        all.extend(one_receipt(rules, block, index, first_log, gas_before));
         first_log = first_log.saturating_add(receipt.logs.len());
         gas_before = receipt.cumulative_gas_used;
     }
@@ -100,6 +102,7 @@ pub(crate) fn receipts(block: &SealedBlock) -> Vec<RpcReceipt> {
 }
 
 fn one_receipt(
+    rules: &Rules,
     block: &SealedBlock,
     index: usize,
     first_log: usize,
@@ -110,7 +113,7 @@ fn one_receipt(
     let with_bloom = ReceiptWithBloom {
         logs_bloom: logs_bloom(&receipt.logs),
         receipt: Receipt {
-            status: Eip658Value::Eip658(receipt.success),
+            status: block.receipt_status(index),
             cumulative_gas_used: receipt.cumulative_gas_used,
             logs: logs.collect(),
         },
@@ -129,11 +132,31 @@ fn one_receipt(
         block_number: Some(block.header.number),
         gas_used: receipt.cumulative_gas_used.saturating_sub(gas_before),
         effective_gas_price: tx.effective_gas_price(block.header.base_fee_per_gas),
-        blob_gas_used: None,
-        blob_gas_price: None,
+        blob_gas_used: tx.blob_gas_used(),
+        blob_gas_price: tx.blob_gas_used().and_then(|_| {
+            let params = rules.blob_params(block.header.timestamp)?;
+            Some(params.calc_blob_fee(block.header.excess_blob_gas?))
+        }),
         from: tx.signer(),
         to: tx.to(),
         contract_address: created(tx),
+    })
+}
+
+/// The header of an uncle.
+pub(crate) fn uncle(block: &SealedBlock, index: usize) -> Option<RpcBlock> {
+    let inner = block.ethereum.ommers.get(index)?.clone();
+    let size = alloy_consensus::Block::<qenex_types::Transaction>::uncle(inner.clone()).length();
+    Some(Block {
+        header: Header {
+            hash: inner.hash_slow(),
+            inner,
+            total_difficulty: None,
+            size: Some(U256::from(size)),
+        },
+        uncles: Vec::new(),
+        transactions: BlockTransactions::Uncle,
+        withdrawals: None,
     })
 }
 

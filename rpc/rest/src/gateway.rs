@@ -12,7 +12,7 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use parking_lot::Mutex;
-use qenex_exec::{Chain, SealedBlock, next_base_fee};
+use qenex_exec::{Chain, SealedBlock};
 use qenex_types::Transaction;
 use tokio::sync::{broadcast, oneshot};
 
@@ -143,10 +143,10 @@ impl Gateway {
     }
 
     fn sign(&self, nonce: u64, to: Address, input: Bytes, gas: u64) -> Result<Bytes, String> {
-        let spec = self.chain.spec();
-        let base_fee = u128::from(next_base_fee(&self.chain.head().header, spec));
+        let rules = self.chain.rules();
+        let base_fee = u128::from(rules.next_base_fee(&self.chain.head().header));
         let transaction = TxEip1559 {
-            chain_id: spec.chain_id,
+            chain_id: rules.chain_id(),
             nonce,
             gas_limit: gas,
             max_fee_per_gas: base_fee.saturating_mul(BASE_FEE_MARGIN).saturating_add(PRIORITY_FEE),

@@ -157,9 +157,9 @@ impl Account {
         let home = currency_of(profile.homeCurrency)
             .ok_or_else(|| Problem::internal(format!("{account} has no home currency")))?;
         // The chain has no list of currencies: those of genesis, and the account's own.
-        let listed = &view.chain().spec().ledger.currencies;
+        let listed = view.chain().rules().spec().into_iter().flat_map(|s| &s.ledger.currencies);
         let mut codes: Vec<Currency> =
-            listed.iter().filter_map(|currency| currency.code.parse().ok()).collect();
+            listed.filter_map(|currency| currency.code.parse().ok()).collect();
         codes.push(home);
         codes.sort_unstable();
         codes.dedup();

@@ -426,7 +426,7 @@ impl Opening {
         key: &IdempotencyKey,
         origin: KeyOrigin,
     ) -> Self {
-        let custodial = || key.account(gateway.chain().spec().chain_id, gateway.address());
+        let custodial = || key.account(gateway.chain().rules().chain_id(), gateway.address());
         Self {
             account: new.owner.unwrap_or_else(custodial),
             owner: new.owner.unwrap_or_else(|| gateway.address()),

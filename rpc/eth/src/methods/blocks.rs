@@ -12,7 +12,7 @@ use super::{Json, hash, json, tag};
 use crate::{
     api::Api,
     args::{Args, Quantity},
-    convert::{self, RpcReceipt, RpcTransaction},
+    convert::{self, RpcBlock, RpcReceipt, RpcTransaction},
     error::Failure,
 };
 
@@ -74,19 +74,31 @@ pub(super) async fn count_by_hash(api: Arc<Api>, args: Args) -> Result<Option<U6
 
 pub(super) async fn receipts(api: Arc<Api>, args: Args) -> Result<Option<Json>, Failure> {
     let Some(block) = api.block(args.get(0)?).await? else { return Ok(None) };
-    written(&api, block, |block| json(&convert::receipts(block))).await.map(Some)
+    let chain = api.clone();
+    written(&api, block, move |block| json(&convert::receipts(chain.chain().rules(), block)))
+        .await
+        .map(Some)
 }
 
 pub(super) async fn uncles_by_number(api: Arc<Api>, args: Args) -> Result<Option<U64>, Failure> {
-    Ok(api.block(tag(&args, 0)?).await?.map(|_| U64::ZERO))
+    Ok(api.block(tag(&args, 0)?).await?.map(|block| U64::from(block.ethereum.ommers.len())))
 }
 
 pub(super) async fn uncles_by_hash(api: Arc<Api>, args: Args) -> Result<Option<U64>, Failure> {
-    Ok(api.block(hash(&args, 0)?).await?.map(|_| U64::ZERO))
+    Ok(api.block(hash(&args, 0)?).await?.map(|block| U64::from(block.ethereum.ommers.len())))
 }
 
-pub(super) async fn uncle(_: Arc<Api>, _: Args) -> Result<Option<Header>, Failure> {
-    Ok(None)
+pub(super) async fn uncle_by_number(
+    api: Arc<Api>,
+    args: Args,
+) -> Result<Option<RpcBlock>, Failure> {
+    let (block, index) = (api.block(tag(&args, 0)?).await?, index(&args)?);
+    Ok(block.and_then(|block| convert::uncle(&block, index)))
+}
+
+pub(super) async fn uncle_by_hash(api: Arc<Api>, args: Args) -> Result<Option<RpcBlock>, Failure> {
+    let (block, index) = (api.block(hash(&args, 0)?).await?, index(&args)?);
+    Ok(block.and_then(|block| convert::uncle(&block, index)))
 }
 
 pub(super) async fn transaction(
@@ -168,7 +180,7 @@ fn index(args: &Args) -> Result<usize, Failure> {
 
 pub(super) async fn receipt(api: Arc<Api>, args: Args) -> Result<Option<RpcReceipt>, Failure> {
     let found = api.chain().transaction(args.get(0)?)?;
-    Ok(found.and_then(|(block, index)| convert::receipt(&block, index)))
+    Ok(found.and_then(|(block, index)| convert::receipt(api.chain().rules(), &block, index)))
 }
 
 pub(super) async fn raw_transaction(api: Arc<Api>, args: Args) -> Result<Option<Bytes>, Failure> {

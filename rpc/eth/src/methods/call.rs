@@ -61,7 +61,7 @@ pub(super) async fn create_access_list(
 
 /// A request as the executor takes it, contradictions refused in geth's words.
 pub(super) fn request(api: &Api, request: TransactionRequest) -> Result<CallRequest, Failure> {
-    let chain_id = api.chain().spec().chain_id;
+    let chain_id = api.chain().rules().chain_id();
     if let Some(have) = request.chain_id.filter(|have| *have != chain_id) {
         return Err(Failure::refused(format!(
             "chainId does not match node's (have={have}, want={chain_id})"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_consensus::TxReceipt as _;
 use alloy_eips::{BlockId, eip2718::Encodable2718};
 use alloy_primitives::Bytes;
-use qenex_exec::{SealedBlock, encode_block};
+use qenex_exec::SealedBlock;
 
 use crate::{api::Api, args::Args, error::Failure};
 
@@ -15,7 +15,7 @@ pub(super) async fn raw_header(api: Arc<Api>, args: Args) -> Result<Bytes, Failu
 
 pub(super) async fn raw_block(api: Arc<Api>, args: Args) -> Result<Bytes, Failure> {
     let block = block(&api, &args).await?;
-    Ok(encode_block(&block.header, &block.transactions))
+    Ok(block.encode())
 }
 
 pub(super) async fn raw_receipts(api: Arc<Api>, args: Args) -> Result<Vec<Bytes>, Failure> {

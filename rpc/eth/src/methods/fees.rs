@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::Transaction as _;
+use alloy_consensus::{Header, Transaction as _};
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::U256;
 use alloy_rpc_types_eth::FeeHistory;
-use qenex_exec::{SealedBlock, next_base_fee};
+use qenex_exec::SealedBlock;
 
 use crate::{
     api::Api,
@@ -28,8 +28,6 @@ const MAX_TIP: u128 = 500_000_000_000;
 const MAX_HISTORY: u64 = 1_024;
 /// Most percentiles of a fee history.
 const MAX_PERCENTILES: usize = 100;
-/// Price of blob gas on a chain without blobs: the protocol's least.
-const BLOB_BASE_FEE: u128 = 1;
 
 pub(super) async fn gas_price(api: Arc<Api>, _: Args) -> Result<U256, Failure> {
     let base = U256::from(upcoming_base_fee(&api));
@@ -45,12 +43,28 @@ pub(super) async fn base_fee(api: Arc<Api>, _: Args) -> Result<U256, Failure> {
     Ok(U256::from(upcoming_base_fee(&api)))
 }
 
-pub(super) async fn blob_base_fee(_: Arc<Api>, _: Args) -> Result<U256, Failure> {
-    Ok(U256::from(BLOB_BASE_FEE))
+pub(super) async fn blob_base_fee(api: Arc<Api>, _: Args) -> Result<U256, Failure> {
+    Ok(U256::from(next_blob_fee(&api, &api.chain().head().header)))
+}
+
+/// Price of blob gas in the child of a block: on QENEX, which has no blobs, the protocol's least.
+fn next_blob_fee(api: &Api, parent: &Header) -> u128 {
+    let Some(params) = api.chain().rules().blob_params(parent.timestamp) else { return 0 };
+    let base_fee = parent.base_fee_per_gas.unwrap_or_default();
+    let (excess, used) = (parent.excess_blob_gas, parent.blob_gas_used.unwrap_or_default());
+    params.calc_blob_fee(
+        excess.map_or(0, |excess| params.next_block_excess_blob_gas_osaka(excess, used, base_fee)),
+    )
+}
+
+/// Price of blob gas in a block; 0 before there were blobs.
+fn blob_fee(api: &Api, header: &Header) -> u128 {
+    let params = api.chain().rules().blob_params(header.timestamp);
+    header.excess_blob_gas.zip(params).map_or(0, |(excess, params)| params.calc_blob_fee(excess))
 }
 
 fn upcoming_base_fee(api: &Api) -> u64 {
-    next_base_fee(&api.chain().head().header, api.chain().spec())
+    api.chain().rules().next_base_fee(&api.chain().head().header)
 }
 
 /// The suggested priority fee; computed once for each height.
@@ -136,17 +150,20 @@ fn history(api: &Api, newest: u64, count: u64, percentiles: &[f64]) -> Result<Fe
         let (_, header) = api.chain().header(number)?.ok_or_else(Failure::unknown_block)?;
         history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
         history.gas_used_ratio.push(ratio(header.gas_used, header.gas_limit));
+        history.base_fee_per_blob_gas.push(blob_fee(api, &header));
+        let most = api.chain().rules().blob_params(header.timestamp);
+        let most = most.map_or(0, |params| params.max_blob_gas_per_block());
+        history.blob_gas_used_ratio.push(ratio(header.blob_gas_used.unwrap_or_default(), most));
         if !percentiles.is_empty() {
             let block = api.chain().block(number)?.ok_or_else(Failure::unknown_block)?;
             rewards.push(reward(&block, percentiles));
         }
         if number == newest {
-            let next = next_base_fee(&header, api.chain().spec());
+            let next = api.chain().rules().next_base_fee(&header);
             history.base_fee_per_gas.push(next.into());
+            history.base_fee_per_blob_gas.push(next_blob_fee(api, &header));
         }
     }
-    history.base_fee_per_blob_gas = vec![BLOB_BASE_FEE; history.base_fee_per_gas.len()];
-    history.blob_gas_used_ratio = vec![0.0; history.gas_used_ratio.len()];
     history.reward = (!percentiles.is_empty()).then_some(rewards);
     Ok(history)
 }

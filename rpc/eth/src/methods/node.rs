@@ -17,7 +17,7 @@ pub(super) async fn sha3(_: Arc<Api>, args: Args) -> Result<B256, Failure> {
 }
 
 pub(super) async fn net_version(api: Arc<Api>, _: Args) -> Result<String, Failure> {
-    Ok(api.chain().spec().chain_id.to_string())
+    Ok(api.chain().rules().chain_id().to_string())
 }
 
 pub(super) async fn listening(_: Arc<Api>, _: Args) -> Result<bool, Failure> {
@@ -29,7 +29,7 @@ pub(super) async fn peer_count(api: Arc<Api>, _: Args) -> Result<U64, Failure> {
 }
 
 pub(super) async fn chain_id(api: Arc<Api>, _: Args) -> Result<U64, Failure> {
-    Ok(U64::from(api.chain().spec().chain_id))
+    Ok(U64::from(api.chain().rules().chain_id()))
 }
 
 /// eth/68, the last version of Ethereum's own wire protocol that clients know of.

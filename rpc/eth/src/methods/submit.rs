@@ -36,7 +36,7 @@ pub(super) async fn send_raw_sync(api: Arc<Api>, args: Args) -> Result<RpcReceip
     let included = async {
         loop {
             if let Some((block, index)) = api.chain().transaction(hash)?
-                && let Some(receipt) = convert::receipt(&block, index)
+                && let Some(receipt) = convert::receipt(api.chain().rules(), &block, index)
             {
                 return Ok(receipt);
             }

@@ -147,7 +147,7 @@ impl Node {
     }
 
     pub(crate) fn chain_id(&self) -> u64 {
-        self.context.chain.spec().chain_id
+        self.context.chain.rules().chain_id()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -158,7 +158,7 @@ impl Node {
     pub(crate) fn mine(&self) -> Arc<SealedBlock> {
         let (chain, pool) = (&self.context.chain, &self.context.pool);
         let head = chain.head();
-        let base_fee = qenex_exec::next_base_fee(&head.header, chain.spec());
+        let base_fee = chain.rules().next_base_fee(&head.header);
         let attributes = BlockAttributes {
             timestamp: self.time.fetch_add(1, Ordering::Relaxed),
             beneficiary: Address::repeat_byte(0xfe),
