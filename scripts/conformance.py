@@ -11,6 +11,7 @@ import json
 import logging
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -243,15 +244,22 @@ class Specification:
     def run(self, fork, pre, env, txs, state_test=False):
         arguments = [
             "t8n", "--input.alloc", "stdin", "--input.env", "stdin", "--input.txs", "stdin",
-            "--output.alloc", "stdout", "--output.result", "stdout", "--output.body", "stdout",
-            "--output.basedir", self.scratch, "--state.fork", fork,
+            "--output.alloc", "stdout", "--output.result", "stdout", "--output.basedir", self.scratch,
+            "--state.fork", fork,
         ] + (["--state-test"] if state_test else [])
         source = io.StringIO(json.dumps({"env": env, "alloc": pre, "txs": txs}))
         sink = io.StringIO()
         tool = T8N(create_parser().parse_args(arguments), sink, source, self.cache)
+        for ommer in tool.env.ommers:
+            # The tool reads a distance, but pays by number.
+            ommer.number = tool.env.block_number - tool.env.block_number.__class__(int(ommer.delta))
+            ommer.coinbase = ommer.address
         if tool.run() != 0:
             raise RuntimeError("the specification failed")
-        return json.loads(sink.getvalue())
+        # Transactions with a type are strings in a block.
+        encode = tool.fork._module("transactions").encode_transaction if tool.fork.has_legacy_transaction else lambda tx: tx
+        body = [rlp.decode(rlp.encode(encode(tx))) for tx in tool.txs.transactions]
+        return dict(json.loads(sink.getvalue()), body=body)
 
 
 def state_tests(specification, fork_name, count, rng):
@@ -328,7 +336,7 @@ def block_hash(header):
 
 
 def block_rlp(header, body, uncles, withdrawals):
-    parts = [header_rlp(header), rlp.decode(raw(body)), [header_rlp(u) for u in uncles]]
+    parts = [header_rlp(header), body, [header_rlp(u) for u in uncles]]
     if withdrawals is not None:
         parts.append([[number(w["index"]), number(w["validatorIndex"]), raw(w["address"]), number(w["amount"])]
                       for w in withdrawals])
@@ -388,7 +396,7 @@ class Chain:
             "currentTimestamp": hex(self.time(height)), "parentTimestamp": parent["timestamp"],
             "parentDifficulty": parent["difficulty"], "parentUncleHash": parent["sha3Uncles"],
             "parentGasUsed": parent["gasUsed"], "parentGasLimit": parent["gasLimit"],
-            "blockHashes": {str(int(h["number"], 16)): h["hash"] for h in self.headers},
+            "blockHashes": {h["number"]: h["hash"] for h in self.headers},
         }
         uncles = self.choose_uncles(height) if fork < PARIS else []
         env["ommers"] = [{"delta": str(height - int(u["number"], 16)), "address": u["miner"]} for u in uncles]
@@ -411,8 +419,14 @@ class Chain:
                        parentExcessBlobGas=parent.get("excessBlobGas", "0x0"),
                        parentBlobGasUsed=parent.get("blobGasUsed", "0x0"))
         txs, nonces = [], list(self.nonces)
-        for _ in range(rng.randrange(0, 5)):
+        candidates = [None] * rng.randrange(0, 5)
+        if fork < PARIS and height + 1 == self.first["Paris"]:
+            candidates = self.sweep()
+        for to in candidates:
             tx, who = transaction(rng, fork, nonces, base_fee)
+            if to:
+                tx = {"nonce": hex(nonces[0]), "to": to, "value": "0x0", "gasLimit": hex(100_000), "data": "0x",
+                      "gasPrice": hex(base_fee + 1), "secretKey": "0x" + KEYS[0].hex()}
             if fork >= AT["EIP158"] and "gasPrice" in tx:
                 tx["protected"] = rng.random() < 0.8
             call = dict(tx, input=tx["data"], gas=tx["gasLimit"])
@@ -439,7 +453,7 @@ class Chain:
         if fork >= SHANGHAI:
             header["withdrawalsRoot"] = result["withdrawalsRoot"]
         if fork >= CANCUN:
-            header["blobGasUsed"] = hex(int(str(result["blobGasUsed"]), 0))
+            header["blobGasUsed"] = hex(131_072 * sum(len(tx.get("blobVersionedHashes", [])) for tx in txs))
             header["excessBlobGas"] = hex(int(str(result["currentExcessBlobGas"]), 0))
             header["parentBeaconBlockRoot"] = env["parentBeaconBlockRoot"]
         if fork >= PRAGUE:
@@ -449,6 +463,11 @@ class Chain:
         if fork < PARIS:
             self.siblings[height] = dict(header, miner="0x" + "5b" * 20, extraData="0x01")
         return header
+
+    def sweep(self):
+        """Empty accounts left from before EIP-161: the specification of proof of stake wants none."""
+        return [a for a, account in self.alloc.items()
+                if not any(account.get(k, "0x0") not in ("0x0", "0x") for k in ("nonce", "balance", "code"))]
 
     def choose_uncles(self, height):
         near = [h for h in range(max(1, height - 6), height) if h in self.siblings and h not in self.uncles]
@@ -504,7 +523,7 @@ def check_chain(qenex, specification, folder, per_fork, rng):
     wanted = f"head {chain.last} {chain.headers[-1]['hash']}"
     if lines[-1] != wanted:
         raise SystemExit(f"chain: {lines[-1]}; {wanted} expected\n{problem}\nkept in {folder}")
-    transactions = sum(len(rlp.decode(raw(block[1]))) for block in chain.blocks)
+    transactions = sum(len(block[1]) for block in chain.blocks)
     print(f"chain: {chain.last} blocks, {transactions} transactions, {len(chain.uncles)} uncles: same head; {lines[1]}")
     refused = 0
     for height in range(1, chain.last + 1, max(1, per_fork // 2)):
@@ -520,22 +539,51 @@ def check_chain(qenex, specification, folder, per_fork, rng):
     print(f"chain: {refused} blocks with a wrong header field refused")
 
 
+def write_fixtures(qenex, specification, folder):
+    """The small set that the test suite runs without the specification."""
+    rng = random.Random(2024)
+    chain = Chain(specification, 3, rng)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="qenex-conformance-"))
+    lines, _ = import_blocks(qenex, scratch / "genesis", chain.genesis(0), [])
+    chain.build(lines[0].split()[1])
+    total = 0x20000 + sum(int(h["difficulty"], 16) for h in chain.headers[1:])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "genesis.json").write_text(json.dumps(chain.genesis(total), indent=1) + "\n")
+    (folder / "blocks.rlp").write_bytes(b"".join(block_rlp(*block) for block in chain.blocks))
+    (folder / "head.txt").write_text(f"{chain.last} {chain.headers[-1]['hash']}\n")
+    tests = {}
+    for fork in FORKS:
+        tests.update(state_tests(specification, fork, 4, rng))
+    (folder / "state-tests.json").write_text(json.dumps(tests) + "\n")
+    print(f"wrote {folder}")
+
+
 def main():
-    qenex, count, per_fork, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    specification = Specification()
+    qenex, specification = sys.argv[1], Specification()
+    if sys.argv[2] == "--write":
+        return write_fixtures(qenex, specification, pathlib.Path(sys.argv[3]))
+    count, per_fork, seed = map(int, sys.argv[2:5])
     folder = pathlib.Path(tempfile.mkdtemp(prefix="qenex-conformance-"))
     if per_fork:
         check_chain(qenex, specification, folder, per_fork, random.Random(seed))
+    if count:
+        check_state(qenex, specification, folder, count, seed)
+    # Kept where something failed: SystemExit does not come here.
+    shutil.rmtree(folder)
+
+
+def check_state(qenex, specification, folder, count, seed):
     started = time.time()
     (folder / "state").mkdir()
+    refused = 0
     for fork in FORKS:
         tests = state_tests(specification, fork, count, random.Random(f"{fork} {seed}"))
         (folder / "state" / f"{fork}.json").write_text(json.dumps(tests))
-        refused = sum("expectException" in p for t in tests.values() for p in t["post"][fork])
-        print(f"state tests: {fork}: {len(tests)} filled, {refused} of them refused")
-    print(f"state tests: filled in {time.time() - started:.0f} s")
+        refused += sum("expectException" in p for t in tests.values() for p in t["post"][fork])
+    filled = count * len(FORKS)
+    print(f"state tests: {filled} filled in {time.time() - started:.0f} s, {refused} of them refused")
     done = subprocess.run([qenex, "evm", "statetest", "--json", folder / "state"], capture_output=True, text=True)
-    print(done.stderr.strip())
+    print(f"state tests: {done.stderr.strip()}")
     for line in done.stdout.splitlines():
         case = json.loads(line)
         if not case["pass"]:
