@@ -70,64 +70,74 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
 }
 
-/// JSON-RPC over HTTP and WebSocket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rpc {
-    /// TCP address.
-    pub(crate) listen: SocketAddr,
-    /// Namespaces served; absent: all on loopback, else all but `debug`, `ots`, `trace`, `txpool`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) api: Option<BTreeSet<Namespace>>,
-    /// Most calls of a batch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) max_batch: Option<u32>,
-    /// Most connections.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) max_connections: Option<u32>,
-    /// Most subscriptions of one connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) max_subscriptions: Option<u32>,
-    /// Most gas of `eth_call` and its like.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) gas_cap: Option<u64>,
-    /// Most blocks `eth_getLogs` may range over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) max_log_blocks: Option<u64>,
-    /// Most logs an answer may have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) max_logs: Option<usize>,
+/// The section `[rpc]`: an address, and bounds that are [`RpcConfig`]'s unless given.
+macro_rules! rpc {
+    ($($(#[doc = $doc:literal])* $field:ident: $type:ty,)*) => {
+        /// JSON-RPC over HTTP and WebSocket.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct Rpc {
+            /// TCP address.
+            pub(crate) listen: SocketAddr,
+            /// Namespaces served; absent: all on loopback, else all but `debug`, `ots`, `trace`,
+            /// `txpool`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub(crate) api: Option<BTreeSet<Namespace>>,
+            $(
+                $(#[doc = $doc])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub(crate) $field: Option<$type>,
+            )*
+        }
+
+        impl Rpc {
+            /// Only an address; the usual bounds.
+            pub(crate) const fn at(listen: SocketAddr) -> Self {
+                Self { listen, api: None, $($field: None,)* }
+            }
+
+            /// What the server is started with.
+            pub(crate) fn bounds(&self) -> RpcConfig {
+                let usual = RpcConfig::new(self.listen);
+                RpcConfig {
+                    namespaces: self.api.clone().unwrap_or(usual.namespaces),
+                    $($field: self.$field.clone().unwrap_or(usual.$field),)*
+                    ..usual
+                }
+            }
+        }
+    };
 }
 
-impl Rpc {
-    /// Only an address; the usual bounds.
-    pub(crate) const fn at(listen: SocketAddr) -> Self {
-        Self {
-            listen,
-            api: None,
-            max_batch: None,
-            max_connections: None,
-            max_subscriptions: None,
-            gas_cap: None,
-            max_log_blocks: None,
-            max_logs: None,
-        }
-    }
-
-    /// What the server is started with.
-    pub(crate) fn bounds(&self) -> RpcConfig {
-        let usual = RpcConfig::new(self.listen);
-        RpcConfig {
-            namespaces: self.api.clone().unwrap_or(usual.namespaces),
-            max_batch: self.max_batch.unwrap_or(usual.max_batch),
-            max_connections: self.max_connections.unwrap_or(usual.max_connections),
-            max_subscriptions: self.max_subscriptions.unwrap_or(usual.max_subscriptions),
-            gas_cap: self.gas_cap.unwrap_or(usual.gas_cap),
-            max_log_blocks: self.max_log_blocks.unwrap_or(usual.max_log_blocks),
-            max_logs: self.max_logs.unwrap_or(usual.max_logs),
-            ..usual
-        }
-    }
+rpc! {
+    /// Most bytes of a request body or WebSocket message.
+    max_body: u32,
+    /// Most bytes of a response.
+    max_response: u32,
+    /// Most calls of a batch.
+    max_batch: u32,
+    /// Most connections.
+    max_connections: u32,
+    /// Most subscriptions of one connection.
+    max_subscriptions: u32,
+    /// Most gas of `eth_call` and its like.
+    gas_cap: u64,
+    /// Most blocks `eth_getLogs` may range over.
+    max_log_blocks: u64,
+    /// Most logs an answer may have.
+    max_logs: usize,
+    /// Most polling filters at a time.
+    max_filters: usize,
+    /// Calls, estimates, proofs and log queries that run at a time.
+    max_heavy: usize,
+    /// Traces that run at a time.
+    max_traces: usize,
+    /// How long a trace may take unless its options say otherwise, milliseconds.
+    trace_timeout_ms: u64,
+    /// Most bytes of steps a trace may record.
+    max_trace_bytes: usize,
+    /// Most blocks `trace_filter` may range over.
+    max_trace_blocks: u64,
 }
 
 /// The bank facade.

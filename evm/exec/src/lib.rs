@@ -19,6 +19,7 @@ mod simulate;
 mod simulate_blocks;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use block::{EthereumBody, ExecutedBlock, SealedBlock};
 pub use builder::{BuildLimits, Built, Candidates};
@@ -36,3 +37,4 @@ pub use simulate::{
 pub use simulate_blocks::{
     BlockCalls, MAX_SIMULATED_BLOCKS, SimulateOptions, SimulatedBlock, SimulatedCall,
 };
+pub use trace::TraceBounds;

@@ -280,7 +280,7 @@ impl Chain {
     }
 
     /// Environment and state for a simulation, overrides applied.
-    fn simulation(
+    pub(crate) fn simulation(
         &self,
         number: u64,
         call: &CallRequest,
@@ -318,7 +318,7 @@ impl Chain {
         Ok((env, state))
     }
 
-    fn nonce(&self, number: u64, call: &CallRequest) -> Result<u64, SimulateError> {
+    pub(crate) fn nonce(&self, number: u64, call: &CallRequest) -> Result<u64, SimulateError> {
         if let Some(nonce) = call.nonce {
             return Ok(nonce);
         }

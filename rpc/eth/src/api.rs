@@ -1,10 +1,13 @@
 //! What all methods share: the context, block references, and a bound on heavy work.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use parking_lot::Mutex;
-use qenex_exec::{Chain, SealedBlock};
+use qenex_exec::{Chain, SealedBlock, TraceBounds};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -13,6 +16,9 @@ use crate::{
 
 /// Blocks this far below the head are in memory, decoded; older ones are read from disk.
 const IN_MEMORY: u64 = 256;
+
+/// Longest time a client may ask for a trace.
+const MAX_TRACE_TIME: Duration = Duration::from_secs(60);
 
 /// The state behind the methods.
 #[derive(Debug)]
@@ -24,6 +30,7 @@ pub(crate) struct Api {
     /// The last suggested priority fee, and the height it was made at.
     pub(crate) suggested_tip: Mutex<Option<(u64, u128)>>,
     heavy: Arc<Semaphore>,
+    traces: Arc<Semaphore>,
 }
 
 impl Api {
@@ -31,6 +38,7 @@ impl Api {
         Self {
             filters: Filters::new(config.max_filters),
             heavy: Arc::new(Semaphore::new(config.max_heavy.max(1))),
+            traces: Arc::new(Semaphore::new(config.max_traces.max(1))),
             suggested_tip: Mutex::new(None),
             config,
             context,
@@ -52,7 +60,33 @@ impl Api {
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let permit = Arc::clone(&self.heavy).acquire_owned().await.map_err(Failure::internal)?;
+        self.blocking(&self.heavy, work).await
+    }
+
+    /// Traces on a blocking thread, of which there are fewer still, within the bounds of a trace.
+    #[expect(clippy::disallowed_methods, reason = "how long a client may keep a thread busy")]
+    pub(crate) async fn trace<T: Send + 'static>(
+        self: &Arc<Self>,
+        timeout: Option<Duration>,
+        work: impl FnOnce(&Self, TraceBounds<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let usual = Duration::from_millis(self.config.trace_timeout_ms);
+        let limit = timeout.unwrap_or(usual).min(MAX_TRACE_TIME);
+        let max_bytes = self.config.max_trace_bytes;
+        self.blocking(&self.traces, move |api| {
+            let started = Instant::now();
+            let stop = || started.elapsed() >= limit;
+            work(api, TraceBounds { stop: &stop, max_bytes })
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        lane: &Arc<Semaphore>,
+        work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let permit = Arc::clone(lane).acquire_owned().await.map_err(Failure::internal)?;
         let api = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
             let result = work(&api);

@@ -1,7 +1,8 @@
 //! Blocks, transactions, receipts and logs as Ethereum clients see them.
 
 use alloy_consensus::{Receipt, ReceiptEnvelope, ReceiptWithBloom, Transaction as _, TxType};
-use alloy_primitives::{Address, TxKind, U256, logs_bloom};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{Address, Bytes, TxKind, U256, logs_bloom};
 use alloy_rlp::Encodable as _;
 use alloy_rpc_types_eth::{
     Block, BlockTransactions, Filter, Header, Log, Transaction, TransactionReceipt,
@@ -110,22 +111,8 @@ fn one_receipt(
 ) -> Option<RpcReceipt> {
     let (tx, receipt) = (block.transactions.get(index)?, block.receipts.get(index)?);
     let logs = (first_log..).zip(&receipt.logs).map(|(at, log)| rpc_log(block, index, at, log));
-    let with_bloom = ReceiptWithBloom {
-        logs_bloom: logs_bloom(&receipt.logs),
-        receipt: Receipt {
-            status: block.receipt_status(index),
-            cumulative_gas_used: receipt.cumulative_gas_used,
-            logs: logs.collect(),
-        },
-    };
     Some(TransactionReceipt {
-        inner: match receipt.tx_type {
-            TxType::Legacy => ReceiptEnvelope::Legacy(with_bloom),
-            TxType::Eip2930 => ReceiptEnvelope::Eip2930(with_bloom),
-            TxType::Eip1559 => ReceiptEnvelope::Eip1559(with_bloom),
-            TxType::Eip4844 => ReceiptEnvelope::Eip4844(with_bloom),
-            TxType::Eip7702 => ReceiptEnvelope::Eip7702(with_bloom),
-        },
+        inner: envelope(block, index, logs.collect())?,
         transaction_hash: *tx.inner().tx_hash(),
         transaction_index: Some(index as u64),
         block_hash: Some(block.hash),
@@ -141,6 +128,32 @@ fn one_receipt(
         to: tx.to(),
         contract_address: created(tx),
     })
+}
+
+/// A receipt with these logs, in the envelope of its type.
+fn envelope<L>(block: &SealedBlock, index: usize, logs: Vec<L>) -> Option<ReceiptEnvelope<L>> {
+    let receipt = block.receipts.get(index)?;
+    let with_bloom = ReceiptWithBloom {
+        logs_bloom: logs_bloom(&receipt.logs),
+        receipt: Receipt {
+            status: block.receipt_status(index),
+            cumulative_gas_used: receipt.cumulative_gas_used,
+            logs,
+        },
+    };
+    Some(match receipt.tx_type {
+        TxType::Legacy => ReceiptEnvelope::Legacy(with_bloom),
+        TxType::Eip2930 => ReceiptEnvelope::Eip2930(with_bloom),
+        TxType::Eip1559 => ReceiptEnvelope::Eip1559(with_bloom),
+        TxType::Eip4844 => ReceiptEnvelope::Eip4844(with_bloom),
+        TxType::Eip7702 => ReceiptEnvelope::Eip7702(with_bloom),
+    })
+}
+
+/// A receipt in its binary form (EIP-2718), as it counts for the receipts' root.
+pub(crate) fn raw_receipt(block: &SealedBlock, index: usize) -> Option<Bytes> {
+    let logs = block.receipts.get(index)?.logs.clone();
+    Some(envelope(block, index, logs)?.encoded_2718().into())
 }
 
 /// The header of an uncle.

@@ -65,6 +65,14 @@ pub struct RpcConfig {
     pub max_heavy: usize,
     /// Priority fee suggested when recent blocks give no example, wei per gas.
     pub default_priority_fee: u128,
+    /// Traces that run at a time; more wait.
+    pub max_traces: usize,
+    /// How long a trace may take unless its options say otherwise, milliseconds.
+    pub trace_timeout_ms: u64,
+    /// Most bytes of steps a trace may record.
+    pub max_trace_bytes: usize,
+    /// Most blocks `trace_filter` may range over.
+    pub max_trace_blocks: u64,
     /// How long `eth_sendRawTransactionSync` waits unless told otherwise, milliseconds.
     pub sync_timeout_ms: u64,
 }
@@ -86,6 +94,10 @@ impl RpcConfig {
             max_logs: 10_000,
             max_filters: 10_000,
             max_heavy: 4,
+            max_traces: 2,
+            trace_timeout_ms: 5_000,
+            max_trace_bytes: 256 << 20,
+            max_trace_blocks: 100,
             default_priority_fee: 1_000_000_000,
             sync_timeout_ms: 20_000,
         }

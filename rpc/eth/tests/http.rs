@@ -359,10 +359,10 @@ async fn bad_calls_are_answered_precisely() {
         ),
         ("debug_getRawBlock", json!(["0x99"]), -32000, "block not found"),
         (
-            "debug_traceTransaction",
+            "debug_setHead",
             json!([B256::ZERO]),
             -32601,
-            "the method debug_traceTransaction does not exist/is not available",
+            "the method debug_setHead does not exist/is not available",
         ),
     ];
     for (method, params, code, message) in table {

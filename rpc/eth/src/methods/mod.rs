@@ -6,9 +6,11 @@ mod debug;
 mod fees;
 mod logs;
 mod node;
+mod ots;
 mod simulate;
 mod state;
 mod submit;
+mod trace;
 mod txpool;
 
 use std::{
@@ -131,6 +133,32 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "debug_getRawBlock" (1) => debug::raw_block,
         "debug_getRawReceipts" (1) => debug::raw_receipts,
         "debug_getRawTransaction" (1) => blocks::raw_transaction,
+        "debug_getBadBlocks" (0) => debug::bad_blocks,
+        "debug_traceTransaction" (2) => debug::trace_transaction,
+        "debug_traceBlockByNumber" (2) => debug::trace_block_by_number,
+        "debug_traceBlockByHash" (2) => debug::trace_block_by_hash,
+        "debug_traceCall" (3) => debug::trace_call,
+    });
+    register!(module {
+        "trace_block" (1) => trace::block,
+        "trace_transaction" (1) => trace::transaction,
+        "trace_get" (2) => trace::get,
+        "trace_filter" (1) => trace::filter,
+        "trace_replayTransaction" (2) => trace::replay_transaction,
+        "trace_replayBlockTransactions" (2) => trace::replay_block,
+        "trace_call" (5) => trace::call_one,
+        "trace_callMany" (2) => trace::call_many,
+        "trace_rawTransaction" (3) => trace::raw_transaction,
+        "ots_getApiLevel" (0) => ots::api_level,
+        "ots_hasCode" (2) => ots::has_code,
+        "ots_getInternalOperations" (1) => ots::internal_operations,
+        "ots_traceTransaction" (1) => ots::trace_transaction,
+        "ots_getTransactionError" (1) => ots::transaction_error,
+        "ots_getBlockDetails" (1) => ots::block_details,
+        "ots_getBlockDetailsByHash" (1) => ots::block_details_by_hash,
+        "ots_getBlockTransactions" (3) => ots::block_transactions,
+        "ots_getTransactionBySenderAndNonce" (2) => ots::transaction_by_sender,
+        "ots_getContractCreator" (1) => ots::contract_creator,
     });
     register_modules(&mut module, &api.config.namespaces)?;
     Ok(module)
