@@ -235,6 +235,12 @@ impl Chain {
         &self.rules
     }
 
+    /// How many blocks back accounts and slots can be proven.
+    #[must_use]
+    pub fn proof_window(&self) -> u64 {
+        self.tree.options().proof_window
+    }
+
     /// The last final block.
     #[must_use]
     pub fn head(&self) -> Arc<SealedBlock> {

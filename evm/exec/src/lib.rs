@@ -14,6 +14,7 @@ mod engines;
 mod error;
 mod ethereum;
 mod evm;
+mod fork_config;
 mod rules;
 mod simulate;
 mod simulate_blocks;

@@ -287,6 +287,12 @@ impl StateTree {
         self.shared.flusher.flush_up_to(version)
     }
 
+    /// Sizes and rhythms, as given when it was opened.
+    #[must_use]
+    pub fn options(&self) -> &TreeOptions {
+        &self.shared.options
+    }
+
     /// The newest flushed block, as the store has it.
     ///
     /// # Errors

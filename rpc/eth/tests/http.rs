@@ -656,3 +656,89 @@ async fn measure_transactions_admitted_per_second() {
     println!("{admitted} transactions admitted in {seconds:.2} s");
     assert_eq!(admitted as u64, SENDERS * EACH);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_filled_in_but_for_the_signature() {
+    let node = Node::start().await;
+    let contract = node.deploy(0).await;
+    node.send(transfer(node.chain_id(), 1)).await;
+    let from = alice().address();
+    let filled = node.call("eth_fillTransaction", json!([{ "from": from, "to": contract }])).await;
+    let tx = &filled["tx"];
+    // The transaction that waits in the pool counts.
+    assert_eq!(
+        (&tx["nonce"], &tx["type"], &tx["value"]),
+        (&json!("0x2"), &json!("0x2"), &json!("0x0"))
+    );
+    assert_eq!(tx["chainId"], json!(format!("{:#x}", node.chain_id())));
+    let estimate = node.call("eth_estimateGas", json!([{ "from": from, "to": contract }])).await;
+    assert_eq!(tx["gas"], estimate);
+    let tip = node.call("eth_maxPriorityFeePerGas", json!([])).await;
+    assert_eq!(tx["maxPriorityFeePerGas"], tip);
+    // Signed as it is, it is taken and succeeds.
+    let number = |field: &str| {
+        u64::from_str_radix(tx[field].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+    };
+    let signed = common::sign(
+        TxEip1559 {
+            nonce: number("nonce"),
+            gas_limit: number("gas"),
+            max_fee_per_gas: number("maxFeePerGas").into(),
+            max_priority_fee_per_gas: number("maxPriorityFeePerGas").into(),
+            to: alloy_primitives::TxKind::Call(contract),
+            value: alloy_primitives::U256::ZERO,
+            ..transfer(node.chain_id(), 2)
+        },
+        &alice(),
+    );
+    let hash = node.call("eth_sendRawTransaction", json!([signed])).await;
+    node.mine();
+    let receipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
+    assert_eq!(receipt["status"], "0x1");
+    // With a gas price it is of the old type, and what is given stays.
+    let old = json!([{ "from": from, "to": contract, "gasPrice": "0x12a05f200", "gas": "0x30000", "nonce": "0x9" }]);
+    let old = node.call("eth_fillTransaction", old).await;
+    let tx = &old["tx"];
+    assert_eq!(
+        (&tx["type"], &tx["nonce"], &tx["gas"]),
+        (&json!("0x0"), &json!("0x9"), &json!("0x30000"))
+    );
+    for (request, code, words) in [
+        (json!({ "from": from }), -32_000, "contract creation without any data"),
+        (json!({ "from": from, "to": contract, "input": "0x01" }), 3, "execution reverted: nope"),
+        (
+            json!({ "to": contract, "gasPrice": "0x1", "maxFeePerGas": "0x1" }),
+            -32_000,
+            "both gasPrice",
+        ),
+        (json!({ "to": contract, "chainId": "0x1" }), -32_000, "chainId does not match"),
+    ] {
+        let (got, message, _) = node.fail("eth_fillTransaction", json!([request])).await;
+        assert!(got == code && message.contains(words), "{request}: {got} {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forks_and_what_is_kept_are_told() {
+    let node = Node::start().await;
+    node.mine();
+    let config = node.call("eth_config", json!([])).await;
+    assert_eq!((&config["next"], &config["last"]), (&Value::Null, &Value::Null));
+    let current = &config["current"];
+    assert_eq!(current["chainId"], json!(format!("{:#x}", node.chain_id())));
+    assert_eq!(current["activationTime"], 0);
+    assert_eq!(current["precompiles"]["P256VERIFY"], "0x0000000000000000000000000000000000000100");
+    assert_eq!(current["forkId"].as_str().unwrap().len(), 10);
+    let beacon_roots = &current["systemContracts"]["BEACON_ROOTS_ADDRESS"];
+    assert_eq!(beacon_roots, "0x000f3df6d732807ef1319fb7b8bb8522d0beac02");
+    let kept = node.call("eth_capabilities", json!([])).await;
+    assert_eq!(kept["head"]["number"], "0x1");
+    for what in ["blocks", "tx", "receipts", "logs", "state", "stateproofs"] {
+        assert_eq!(
+            (&kept[what]["disabled"], &kept[what]["oldestBlock"]),
+            (&json!(false), &json!("0x0")),
+            "{what}"
+        );
+    }
+    assert_eq!(kept["stateproofs"]["deleteStrategy"]["retentionBlocks"], "0x100");
+}

@@ -79,6 +79,40 @@ impl EthereumRules {
         Some(calc_next_block_base_fee(parent.gas_used, parent.gas_limit, base_fee, params))
     }
 
+    /// Where forks begin, each point once and in order: by number, and by time after genesis.
+    pub(crate) fn fork_points(&self, genesis_time: u64) -> (Vec<u64>, Vec<u64>) {
+        let config = &self.config;
+        let blocks = [
+            config.homestead_block,
+            config.dao_fork_block,
+            config.eip150_block,
+            config.eip155_block,
+            config.eip158_block,
+            config.byzantium_block,
+            config.constantinople_block,
+            config.petersburg_block,
+            config.istanbul_block,
+            config.muir_glacier_block,
+            config.berlin_block,
+            config.london_block,
+            config.arrow_glacier_block,
+            config.gray_glacier_block,
+            config.merge_netsplit_block,
+        ];
+        let times = [config.shanghai_time]
+            .into_iter()
+            .flatten()
+            .chain(self.blobs.iter().map(|(time, _)| *time));
+        let points = |mut points: Vec<u64>, after: u64| {
+            points.retain(|point| *point > after);
+            points.sort_unstable();
+            points.dedup();
+            points
+        };
+        let blocks = blocks.into_iter().flatten().collect();
+        (points(blocks, 0), points(times.collect(), genesis_time))
+    }
+
     /// Whether blocks after this total difficulty follow proof of stake (EIP-3675).
     pub(crate) fn merged_after(&self, total_difficulty: U256) -> bool {
         self.config.terminal_total_difficulty.is_some_and(|ttd| total_difficulty >= ttd)

@@ -63,12 +63,12 @@ fn blob_fee(api: &Api, header: &Header) -> u128 {
     header.excess_blob_gas.zip(params).map_or(0, |(excess, params)| params.calc_blob_fee(excess))
 }
 
-fn upcoming_base_fee(api: &Api) -> u64 {
+pub(super) fn upcoming_base_fee(api: &Api) -> u64 {
     api.chain().rules().next_base_fee(&api.chain().head().header)
 }
 
 /// The suggested priority fee; computed once for each height.
-async fn tip(api: &Arc<Api>) -> Result<u128, Failure> {
+pub(super) async fn tip(api: &Arc<Api>) -> Result<u128, Failure> {
     let height = api.height();
     if let Some((at, tip)) = *api.suggested_tip.lock()
         && at == height

@@ -4,6 +4,7 @@ mod blocks;
 mod call;
 mod debug;
 mod fees;
+mod fill;
 mod logs;
 mod node;
 mod ots;
@@ -70,6 +71,8 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "eth_coinbase" (0) => node::coinbase,
         "eth_mining" (0) => node::mining,
         "eth_hashrate" (0) => node::hashrate,
+        "eth_config" (0) => node::config,
+        "eth_capabilities" (0) => node::capabilities,
         "qenex_blockchainInfo" (0) => node::blockchain_info,
         "qenex_consensusState" (0) => node::consensus_state,
         "qenex_getValidators" (0) => node::validators,
@@ -114,6 +117,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "eth_baseFee" (0) => fees::base_fee,
         "eth_blobBaseFee" (0) => fees::blob_base_fee,
         "eth_feeHistory" (3) => fees::fee_history,
+        "eth_fillTransaction" (1) => fill::fill,
         "eth_sendRawTransaction" (1) => submit::send_raw,
         "eth_sendRawTransactionSync" (2) => submit::send_raw_sync,
     });

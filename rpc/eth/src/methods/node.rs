@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_eips::eip7910::EthConfig;
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use serde_json::{Value, json};
 
@@ -63,6 +64,37 @@ pub(super) async fn mining(_: Arc<Api>, _: Args) -> Result<bool, Failure> {
 
 pub(super) async fn hashrate(_: Arc<Api>, _: Args) -> Result<U256, Failure> {
     Ok(U256::ZERO)
+}
+
+/// EIP-7910: the fork's parameters.
+pub(super) async fn config(api: Arc<Api>, _: Args) -> Result<EthConfig, Failure> {
+    let chain = api.chain();
+    let (_, genesis) = chain.header(0)?.ok_or_else(Failure::unknown_block)?;
+    chain
+        .rules()
+        .config(chain.genesis_hash()?, genesis.timestamp, chain.head().header.timestamp)
+        .ok_or_else(|| Failure::refused("the chain has no fork with a configuration (EIP-7910)"))
+}
+
+/// Which blocks what is kept of.
+pub(super) async fn capabilities(api: Arc<Api>, _: Args) -> Result<Value, Failure> {
+    let head = api.chain().head();
+    let window = api.chain().proof_window();
+    let all = json!({ "disabled": false, "oldestBlock": U64::ZERO });
+    let oldest_proof = head.header.number.saturating_sub(window);
+    Ok(json!({
+        "head": { "number": U64::from(head.header.number), "hash": head.hash },
+        "blocks": all,
+        "tx": all,
+        "receipts": all,
+        "logs": all,
+        "state": all,
+        "stateproofs": {
+            "disabled": false,
+            "oldestBlock": U64::from(oldest_proof),
+            "deleteStrategy": { "type": "window", "retentionBlocks": U64::from(window) },
+        },
+    }))
 }
 
 pub(super) async fn blockchain_info(api: Arc<Api>, _: Args) -> Result<Value, Failure> {
