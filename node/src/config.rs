@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use qenex_rpc_eth::{Namespace, RpcConfig};
+use qenex_trie::TreeOptions;
 use serde::{Deserialize, Serialize};
 
 /// The whole file. Relative paths are relative to the file's folder.
@@ -195,17 +196,44 @@ impl Default for Consensus {
     }
 }
 
-/// Memory.
+/// Of which blocks states are kept. Blocks and receipts are kept in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Pruning {
+    /// Of the last `keep_states`.
+    Full,
+    /// Of all from now on.
+    Archive,
+}
+
+/// Memory and disk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StoreConfig {
     /// RocksDB's block cache, MiB.
     pub(crate) cache_mib: usize,
+    /// Of which blocks states are kept.
+    pub(crate) pruning: Pruning,
+    /// With `full`: of how many blocks; never fewer than the proof window.
+    pub(crate) keep_states: u64,
+    /// How many blocks back accounts and slots can be proven.
+    pub(crate) proof_window: u64,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { cache_mib: 256 }
+        Self { cache_mib: 256, pruning: Pruning::Full, keep_states: 100_000, proof_window: 256 }
+    }
+}
+
+impl StoreConfig {
+    /// What the state is opened with.
+    pub(crate) fn tree(&self) -> TreeOptions {
+        TreeOptions {
+            proof_window: self.proof_window,
+            keep_states: (self.pruning == Pruning::Full).then_some(self.keep_states),
+            ..TreeOptions::default()
+        }
     }
 }
 

@@ -372,14 +372,17 @@ fn open(config: &Config) -> Result<Disk> {
     })?;
     let genesis = qenex_genesis::state_changes(&spec)?;
     let spec = Arc::new(spec);
-    let chain = Chain::open(spec.clone(), store, genesis).map_err(|error| match error {
-        ExecError::WrongGenesis { .. } => anyhow::anyhow!(
-            "{} is not the specification of the data folder {}: {error}",
-            config.genesis.display(),
-            config.data.display()
-        ),
-        other => other.into(),
-    })?;
+    let chain =
+        Chain::open_with(spec.clone(), store, genesis, config.store.tree()).map_err(|error| {
+            match error {
+                ExecError::WrongGenesis { .. } => anyhow::anyhow!(
+                    "{} is not the specification of the data folder {}: {error}",
+                    config.genesis.display(),
+                    config.data.display()
+                ),
+                other => other.into(),
+            }
+        })?;
     let (wal, record) = Wal::open(config.data.join("votes.wal"))?;
     let record = record
         .map(|bytes| DurableRecord::decode(&bytes))

@@ -117,10 +117,24 @@ impl Chain {
         store: Store,
         genesis: StateChanges,
     ) -> Result<Self, ExecError> {
+        Self::open_with(spec, store, genesis, TreeOptions::default())
+    }
+
+    /// As [`Chain::open`], with other than the usual sizes and rhythms.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::open`].
+    pub fn open_with(
+        spec: Arc<ChainSpec>,
+        store: Store,
+        genesis: StateChanges,
+        options: TreeOptions,
+    ) -> Result<Self, ExecError> {
         // Computed also where block 0 is stored: a store of another network must not be opened.
         let network = spec.digest().map_err(ExecError::state)?;
         let header = genesis_header(&spec, network, genesis_root(&genesis));
-        Self::open_with(Rules::Qenex(spec), store, header, &genesis)
+        Self::start(Rules::Qenex(spec), store, header, &genesis, options)
     }
 
     /// Opens a chain with Ethereum's rules, as [`Chain::open`] does one of ours.
@@ -132,17 +146,17 @@ impl Chain {
         let rules = Arc::new(EthereumRules::new(&genesis.config));
         let state = ethereum::genesis_state(genesis);
         let header = ethereum::genesis_header(&rules, genesis, genesis_root(&state));
-        Self::open_with(Rules::Ethereum(rules), store, header, &state)
+        Self::start(Rules::Ethereum(rules), store, header, &state, TreeOptions::default())
     }
 
-    fn open_with(
+    fn start(
         rules: Rules,
         store: Store,
         header: Header,
         genesis: &StateChanges,
+        options: TreeOptions,
     ) -> Result<Self, ExecError> {
-        let tree =
-            StateTree::open(store.clone(), TreeOptions::default()).map_err(ExecError::state)?;
+        let tree = StateTree::open(store.clone(), options)?;
         let hash = header.hash_slow();
         let root = header.state_root;
         match store.block_hash(0).map_err(ExecError::state)? {
@@ -463,9 +477,15 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`ExecError::State`].
+    /// [`ExecError::Pruned`] if it is kept no more; [`ExecError::State`].
     pub fn state(&self, number: u64) -> Result<Option<State>, ExecError> {
-        self.tree.state_at(number).map_err(ExecError::state)
+        Ok(self.tree.state_at(number)?)
+    }
+
+    /// The oldest block whose state is kept.
+    #[must_use]
+    pub fn state_floor(&self) -> u64 {
+        self.tree.floor()
     }
 
     /// The account after block `number`; none if the account or the block does not exist.

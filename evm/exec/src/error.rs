@@ -1,6 +1,7 @@
 //! Why execution fails: the block is bad (a peer's fault), or the node cannot go on.
 
 use alloy_primitives::B256;
+use qenex_trie::StateError;
 
 /// The fate of a failed operation on the chain.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,14 @@ pub enum ExecError {
         stored: B256,
         /// Hash of the block 0 that the specification gives.
         given: B256,
+    },
+    /// The state of this block is kept no more.
+    #[error("the state of block {number} is pruned: states are kept from block {floor} on")]
+    Pruned {
+        /// The block asked for.
+        number: u64,
+        /// The oldest block whose state is kept.
+        floor: u64,
     },
     /// The node cannot read or write its own state. It must stop: its peers would disagree.
     #[error("state unavailable: {0}")]
@@ -73,6 +82,15 @@ pub enum InvalidBlock {
     /// A currency's supply and the sum of its balances moved apart (finance.md, invariant 1).
     #[error("the books of the block do not balance: {0}")]
     Books(String),
+}
+
+impl From<StateError> for ExecError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Pruned { number, floor } => Self::Pruned { number, floor },
+            other => Self::state(other),
+        }
+    }
 }
 
 impl ExecError {

@@ -48,11 +48,8 @@ impl Rules {
             contracts.push((SystemContract::HistoryStorage, eip2935::HISTORY_STORAGE_ADDRESS));
         }
         match self {
-            Self::Qenex(_) => precompiles.extend(
-                engine_addresses()
-                    .into_iter()
-                    .map(|address| (format!("ENGINE_{address}"), address)),
-            ),
+            Self::Qenex(_) => precompiles
+                .extend(engine_addresses().map(|address| (format!("ENGINE_{address}"), address))),
             Self::Ethereum(rules) if spec >= SpecId::PRAGUE => contracts.extend([
                 (
                     SystemContract::DepositContract,

@@ -173,6 +173,15 @@ pub enum SimulateError {
     State(String),
 }
 
+impl From<crate::ExecError> for SimulateError {
+    fn from(error: crate::ExecError) -> Self {
+        match error {
+            crate::ExecError::Pruned { .. } => Self::Invalid(error.to_string()),
+            other => Self::State(other.to_string()),
+        }
+    }
+}
+
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
 
@@ -286,7 +295,7 @@ impl Chain {
         call: &CallRequest,
         overrides: &Overrides,
     ) -> Result<(BlockEnv, BlockState), SimulateError> {
-        let failed = |error: crate::ExecError| SimulateError::State(error.to_string());
+        let failed = SimulateError::from;
         let (_, header) =
             self.header(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
         let state = self.state(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;

@@ -93,7 +93,7 @@ impl Chain {
         blocks: Vec<BlockCalls>,
         options: SimulateOptions,
     ) -> Result<Vec<SimulatedBlock>, SimulateError> {
-        let failed = |error: crate::ExecError| SimulateError::State(error.to_string());
+        let failed = SimulateError::from;
         let (hash, base) =
             self.header(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
         let base_state = self.state(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;

@@ -195,6 +195,49 @@ impl Store {
         self.decoded(tables::CHANGES, &number.to_be_bytes(), ChangesRow::decode)
     }
 
+    /// The oldest block whose state can still be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn state_floor(&self) -> Result<u64, StoreError> {
+        let row = self.decoded(tables::META, tables::META_STATE_FLOOR, tables::decode_number)?;
+        Ok(row.unwrap_or(0))
+    }
+
+    /// Forgets the states before that of block `floor`, all at once: their history and what names
+    /// them. Reads nothing but the rows of the blocks concerned, so a few blocks at a time cost
+    /// little. Nothing happens if they are forgotten already.
+    ///
+    /// Not synced, as a flush is not: after a power cut they may be there again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn forget_states_before(&self, floor: u64) -> Result<(), StoreError> {
+        let old = self.state_floor()?;
+        if floor <= old {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::default();
+        let accounts = self.table(tables::ACCOUNT_HISTORY)?;
+        let storage = self.table(tables::STORAGE_HISTORY)?;
+        let changes = self.table(tables::CHANGES)?;
+        // The state of block `floor` needs what was before the blocks above it, and its own name.
+        for number in old.saturating_add(1)..=floor {
+            let missing = || StoreError::row(tables::CHANGES, RowError::Missing);
+            for (ah, slots) in self.changes(number)?.ok_or_else(missing)?.accounts {
+                batch.delete_cf(accounts, tables::account_history_key(&ah, number));
+                for sh in &slots {
+                    batch.delete_cf(storage, tables::storage_history_key(&ah, sh, number));
+                }
+            }
+            batch.delete_cf(changes, number.saturating_sub(1).to_be_bytes());
+        }
+        batch.put_cf(self.table(tables::META)?, tables::META_STATE_FLOOR, floor.to_be_bytes());
+        Ok(self.inner.db.write(batch)?)
+    }
+
     /// The first row at or after `key` whose key differs only in the block number at its end.
     fn seek<T>(
         &self,

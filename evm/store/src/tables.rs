@@ -63,6 +63,8 @@ pub const META_SCHEMA: &[u8] = b"schema";
 pub const META_HEAD: &[u8] = b"head";
 /// `meta`: the block the flat state and the trie stand for, a [`StateHead`].
 pub const META_STATE_HEAD: &[u8] = b"state_head";
+/// `meta`: the oldest block whose state can still be read, 8 bytes; absent: block 0.
+pub const META_STATE_FLOOR: &[u8] = b"state_floor";
 /// `meta`: hash of block 0, 32 bytes.
 pub const META_GENESIS_HASH: &[u8] = b"genesis_hash";
 /// `meta`: EIP-155 chain id, 8 bytes.

@@ -33,6 +33,14 @@ pub enum StateError {
     /// The block to commit is not an open child of the head.
     #[error("block {0} is not an open child of the head")]
     NotAChild(B256),
+    /// The state of a block was asked for that is kept no more.
+    #[error("the state of block {number} is pruned: states are kept from block {floor} on")]
+    Pruned {
+        /// The block asked for.
+        number: u64,
+        /// The oldest block whose state is kept.
+        floor: u64,
+    },
     /// A proof was asked for a block too far back.
     #[error("block {number} is more than {window} blocks back: no proof")]
     OutsideProofWindow {

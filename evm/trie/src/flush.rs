@@ -19,6 +19,12 @@ use crate::{
 /// How often the limits that begin a flush may be exceeded before commits wait.
 const BEHIND: usize = 4;
 
+/// Most states forgotten after a flush, so that a change of what is kept does not stop commits.
+const FORGOTTEN: u64 = 1_024;
+
+/// Blocks whose history goes in one write.
+const FORGOTTEN_AT_ONCE: u64 = 16;
+
 /// How others speak with the flush thread.
 #[derive(Debug)]
 pub(crate) struct Flusher {
@@ -185,12 +191,28 @@ impl Shared {
         self.renew_caches(&merged);
         self.epoch.advance();
         self.prune(&merged, version);
+        self.forget_old_states(last.number)?;
         let mut forest = self.forest.write();
         for layer in &layers {
             forest.committed.pop_front();
             forest.committed_bytes = forest.committed_bytes.saturating_sub(layer.bytes);
         }
         Ok(version)
+    }
+
+    /// Forgets the states that are kept no more. After a change from all to few, a part at each
+    /// flush.
+    fn forget_old_states(&self, flushed: u64) -> Result<(), StoreError> {
+        let Some(keep) = self.options.keep_states else { return Ok(()) };
+        // Proofs undo blocks with the same history.
+        let wanted = flushed.saturating_sub(keep.max(self.options.proof_window));
+        let end = wanted.min(self.floor().saturating_add(FORGOTTEN));
+        while self.floor() < end {
+            let floor = end.min(self.floor().saturating_add(FORGOTTEN_AT_ONCE));
+            self.raise_floor(floor);
+            self.store.forget_states_before(floor)?;
+        }
+        Ok(())
     }
 
     fn renew_caches(&self, merged: &Merged<'_>) {

@@ -104,8 +104,11 @@ impl State {
         let mut undo = StateChanges::default();
         let first = unflushed.front().map_or(head.base.version, |layer| layer.number);
         for number in self.base.version..first {
+            let row = self.shared.store.changes(number)?;
+            // They may have been forgotten meanwhile.
+            self.shared.check_floor(self.base.version)?;
             let missing = StateError::Inconsistent("the changes of a block are missing");
-            let row = self.shared.store.changes(number)?.ok_or(missing)?;
+            let row = row.ok_or(missing)?;
             for (ah, slots) in &row.accounts {
                 self.restore(&mut undo, ah, slots.iter())?;
             }

@@ -112,7 +112,9 @@ impl State {
         };
         // The history is read after the flat value, see the crate's header.
         if shared.flushed_beyond(version) {
-            return Ok(shared.store.account_before(ah, version)?.unwrap_or(flat));
+            let before = shared.store.account_before(ah, version)?;
+            shared.check_floor(version)?;
+            return Ok(before.unwrap_or(flat));
         }
         Ok(flat)
     }
@@ -146,7 +148,9 @@ impl State {
             }
         };
         if shared.flushed_beyond(version) {
-            return Ok(shared.store.storage_before(ah, sh, version)?.unwrap_or(flat));
+            let before = shared.store.storage_before(ah, sh, version)?;
+            shared.check_floor(version)?;
+            return Ok(before.unwrap_or(flat));
         }
         Ok(flat)
     }

@@ -408,6 +408,68 @@ fn large_blocks_worked_on_in_parallel_give_the_same_roots() {
     assert_eq!(run.tree().state(&hash).unwrap().root(), EMPTY_ROOT_HASH);
 }
 
+/// States below the floor are refused, those above stay right, also after a restart and for who held
+/// one before.
+#[test]
+fn old_states_are_forgotten_and_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = TreeOptions {
+        flush_blocks: 1,
+        proof_window: 4,
+        keep_states: Some(10),
+        cached_accounts: 1,
+        cached_slots: 1,
+        ..TreeOptions::default()
+    };
+    let (ah, sh) = (keccak256([0]), key(0));
+    let tree = StateTree::open(store(&dir), options).unwrap();
+    let commit = |number: u64| {
+        let changes = StateChanges {
+            accounts: BTreeMap::from([(ah, Some(info(number)))]),
+            storage: BTreeMap::from([(ah, BTreeMap::from([(sh, U256::from(number + 1))]))]),
+            ..StateChanges::default()
+        };
+        let hash = keccak256(number.to_be_bytes());
+        tree.insert(tree.head().apply(&changes).unwrap().seal(hash)).unwrap();
+        tree.commit(&hash).unwrap();
+        tree.flush_now().unwrap();
+    };
+    (0..6).for_each(commit);
+    assert_eq!(tree.floor(), 0);
+    let held = tree.state_at(2).unwrap().unwrap();
+    (6..30).for_each(commit);
+
+    let look = |tree: &StateTree| {
+        assert_eq!(tree.floor(), 19);
+        for number in 0..30 {
+            let state = tree.state_at(number);
+            if number < 19 {
+                let pruned = StateError::Pruned { number, floor: 19 };
+                assert_eq!(state.map(|_| ()), Err(pruned));
+                continue;
+            }
+            let state = state.unwrap().unwrap();
+            assert_eq!(state.account(&ah).unwrap().unwrap().nonce, number);
+            assert_eq!(state.storage(&ah, &sh).unwrap(), U256::from(number + 1));
+        }
+        assert!(tree.state_at(30).unwrap().is_none());
+    };
+    look(&tree);
+    assert_eq!(held.account(&ah), Err(StateError::Pruned { number: 2, floor: 19 }));
+    assert_eq!(held.storage(&ah, &sh), Err(StateError::Pruned { number: 2, floor: 19 }));
+    drop((tree, held));
+    let store = store(&dir);
+    for number in 0..=19 {
+        assert_eq!(store.changes(number).unwrap().is_some(), number == 19, "{number}");
+        // What was before a forgotten block: the first row still there is that of block 20.
+        let before = store.account_before(&ah, number).unwrap().unwrap().unwrap();
+        assert_eq!(before.nonce, 19);
+    }
+    // Kept without bound from now on: what is gone stays gone, and says so.
+    let options = TreeOptions { keep_states: None, ..options };
+    look(&StateTree::open(store, options).unwrap());
+}
+
 #[test]
 fn readers_see_one_consistent_state_while_blocks_are_committed_and_flushed() {
     const BLOCKS: u64 = 400;

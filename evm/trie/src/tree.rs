@@ -37,6 +37,8 @@ pub struct TreeOptions {
     pub flush_bytes: usize,
     /// How many blocks back proofs are given.
     pub proof_window: u64,
+    /// How many blocks back states can be read, at least the proof window; none: all.
+    pub keep_states: Option<u64>,
 }
 
 impl Default for TreeOptions {
@@ -48,6 +50,7 @@ impl Default for TreeOptions {
             flush_blocks: 32,
             flush_bytes: 64 << 20,
             proof_window: 256,
+            keep_states: None,
         }
     }
 }
@@ -78,6 +81,8 @@ pub(crate) struct Shared {
     /// The state that the newest flush, finished or begun, leads to.
     ceiling: RwLock<Ceiling>,
     ceiling_version: AtomicU64,
+    /// The oldest block whose state can be read. Raised before older history goes.
+    floor: AtomicU64,
     pub(crate) forest: RwLock<Forest>,
     /// Makes commits one at a time.
     committing: Mutex<()>,
@@ -119,6 +124,23 @@ impl Shared {
         self.ceiling_version.store(version, Ordering::SeqCst);
     }
 
+    /// The oldest block whose state can be read.
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor.load(Ordering::SeqCst)
+    }
+
+    /// Set before history goes: who then finds a value without the history that corrects it finds
+    /// the floor raised.
+    pub(crate) fn raise_floor(&self, number: u64) {
+        self.floor.fetch_max(number, Ordering::SeqCst);
+    }
+
+    /// Fails if the state of this version is below the floor.
+    pub(crate) fn check_floor(&self, version: u64) -> Result<(), StateError> {
+        let (number, floor) = (version.saturating_sub(1), self.floor());
+        if number < floor { Err(StateError::Pruned { number, floor }) } else { Ok(()) }
+    }
+
     /// Whether the store may hold values newer than `version`.
     pub(crate) fn flushed_beyond(&self, version: u64) -> bool {
         self.ceiling_version.load(Ordering::SeqCst) > version
@@ -140,6 +162,7 @@ impl StateTree {
             Some(StateHead { number, hash, root }) => Base { version: number + 1, hash, root },
             None => Base { version: 0, hash: B256::ZERO, root: tables::EMPTY_ROOT },
         };
+        let floor = store.state_floor()?;
         let shared = Arc::new(Shared {
             store,
             options,
@@ -153,6 +176,7 @@ impl StateTree {
             epoch: Epoch::default(),
             ceiling: RwLock::new(Ceiling { version: head.version, hash: head.hash }),
             ceiling_version: AtomicU64::new(head.version),
+            floor: AtomicU64::new(floor),
             forest: RwLock::new(Forest {
                 head,
                 committed: VecDeque::new(),
@@ -195,12 +219,18 @@ impl StateTree {
         Some(State { shared: self.shared.clone(), base: forest.head, open: open.into() })
     }
 
-    /// The state after the committed block with this number, however old; nothing if there is no
-    /// such block.
+    /// The oldest block whose state can be read.
+    #[must_use]
+    pub fn floor(&self) -> u64 {
+        self.shared.floor()
+    }
+
+    /// The state after the committed block with this number; nothing if there is no such block.
     ///
     /// # Errors
     ///
-    /// [`StateError::Store`] if the store fails.
+    /// - [`StateError::Pruned`] if it is kept no more.
+    /// - [`StateError::Store`] if the store fails.
     pub fn state_at(&self, number: u64) -> Result<Option<State>, StateError> {
         let base = {
             let forest = self.shared.forest.read();
@@ -215,9 +245,13 @@ impl StateTree {
             Some(base) => base,
             None => match self.shared.store.changes(number)? {
                 Some(row) => Base { version: number + 1, hash: row.hash, root: row.root },
-                None => return Ok(None),
+                None => {
+                    self.shared.check_floor(number.saturating_add(1))?;
+                    return Ok(None);
+                }
             },
         };
+        self.shared.check_floor(base.version)?;
         Ok(Some(self.shared.committed_state(base)))
     }
 

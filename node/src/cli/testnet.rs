@@ -231,7 +231,7 @@ impl Options {
             }),
             metrics: Metrics { listen: local(ports.metrics_of(index)) },
             consensus: Consensus::default(),
-            store: StoreConfig { cache_mib: 128 },
+            store: StoreConfig { cache_mib: 128, ..StoreConfig::default() },
         }
     }
 

@@ -99,7 +99,10 @@ impl From<Failure> for ErrorObjectOwned {
 
 impl From<ExecError> for Failure {
     fn from(error: ExecError) -> Self {
-        Self::internal(error)
+        match error {
+            ExecError::Pruned { .. } => Self::refused(error.to_string()),
+            other => Self::internal(other),
+        }
     }
 }
 

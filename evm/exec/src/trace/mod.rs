@@ -66,7 +66,7 @@ impl Chain {
         bounds: TraceBounds<'_>,
         mut each: impl FnMut(Traced<'_, I>) -> Result<T, SimulateError>,
     ) -> Result<Vec<T>, SimulateError> {
-        let failed = |error: crate::ExecError| SimulateError::State(error.to_string());
+        let failed = SimulateError::from;
         let Some(parent) = block.header.number.checked_sub(1) else {
             return Err(SimulateError::Invalid("genesis is not traceable".into()));
         };

@@ -88,7 +88,10 @@ pub(super) async fn capabilities(api: Arc<Api>, _: Args) -> Result<Value, Failur
         "tx": all,
         "receipts": all,
         "logs": all,
-        "state": all,
+        "state": {
+            "disabled": false,
+            "oldestBlock": U64::from(api.chain().state_floor()),
+        },
         "stateproofs": {
             "disabled": false,
             "oldestBlock": U64::from(oldest_proof),
