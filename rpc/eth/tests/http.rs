@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use common::{GWEI, Node, alice, sign, transfer};
@@ -741,4 +743,35 @@ async fn forks_and_what_is_kept_are_told() {
         );
     }
     assert_eq!(kept["stateproofs"]["deleteStrategy"]["retentionBlocks"], "0x100");
+}
+
+/// `docs/json-rpc.md` names every method that is registered, and no other; each of them is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_names_every_method() {
+    let docs = include_str!("../../../docs/json-rpc.md");
+    let (_, rest) = docs.split_once("## Methods").unwrap();
+    let (table, _) = rest.split_once("## Errors").unwrap();
+    let (table, _) = table.split_once("Calls to the financial engines").unwrap();
+    let is_method = |name: &&str| name.split_once('_').is_some_and(|(first, _)| !first.is_empty());
+    let named: BTreeSet<&str> = table.split('`').skip(1).step_by(2).filter(is_method).collect();
+    let source = include_str!("../src/methods/mod.rs");
+    let mut registered: BTreeSet<&str> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" (").map(|(name, _)| name))
+        .collect();
+    registered.extend(["rpc_modules", "eth_subscribe", "eth_unsubscribe"]);
+    assert!(registered.len() > 90, "{}", registered.len());
+    assert_eq!(named, registered);
+
+    let node = Node::start().await;
+    for method in named {
+        let answer = node.raw_call(method, json!([])).await;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(!message.contains("does not exist"), "{method}: {message}");
+    }
+    for method in ["eth_sign", "eth_sendTransaction", "eth_signTransaction", "personal_sign"] {
+        let (code, message, _) = node.fail(method, json!([])).await;
+        let words = format!("the method {method} does not exist/is not available");
+        assert_eq!((code, message), (-32_601, words));
+    }
 }
