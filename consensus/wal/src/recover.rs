@@ -138,7 +138,9 @@ fn check_tail(
     Err(damaged(path, layout::offset(next_block), what))
 }
 
-/// The other region must end where the newest begins, unless a torn write has just begun it anew.
+/// The other region must end where the newest begins, unless a torn write has just begun it anew:
+/// such a write may have destroyed anything in the place of the longest record, not only the first
+/// block, because sectors reach the disk in any order.
 fn check_older(
     newest: Chain,
     chains: [Option<Chain>; 2],
@@ -151,7 +153,7 @@ fn check_older(
     let [zero, one] = chains;
     let older = if other == 0 { zero } else { one };
     let (last, end) = older.map_or((0, start), |chain| (chain.last_sequence, chain.last_end));
-    let begun_anew = older.is_none() && next_block == start;
+    let begun_anew = next_block == start && end < start.saturating_add(geometry.record);
     if last.saturating_add(1) == newest.first_sequence || begun_anew {
         return Ok(());
     }

@@ -227,6 +227,21 @@ fn damage_in_the_older_region_is_an_error() {
 }
 
 #[test]
+fn a_write_torn_behind_its_first_block_leaves_the_old_record() {
+    let disk = Disk::new();
+    // Two short records and a long one fill the second region, so that the first block of the next
+    // write there is a whole record of its own.
+    let lengths = [3 * DATA, 2 * DATA, 1, 1, 3 * DATA, 3 * DATA, 2 * DATA, 2 * DATA];
+    let (before, after) = write_all(&disk, &lengths);
+    let second = SMALL.start_of(1) as usize + 1;
+    let mut torn = before;
+    torn[second * BLOCK + 512..(second + 1) * BLOCK]
+        .copy_from_slice(&after[second * BLOCK + 512..(second + 1) * BLOCK]);
+
+    assert_eq!(disk.judge(&torn).unwrap(), Some(record(6, 2 * DATA)));
+}
+
+#[test]
 fn every_flipped_bit_of_the_header_is_noticed() {
     let disk = Disk::new();
     let (_, image) = write_all(&disk, &[10]);
