@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes, hex};
+use qenex_exec::ExecError;
 use qenex_rpc_eth::NodeInfo;
 use serde_json::{Value, json};
 
@@ -113,13 +114,17 @@ impl NodeInfo for Info {
             .collect()
     }
 
-    fn certificate(&self, height: u64) -> Option<Bytes> {
+    fn certificate(&self, height: u64) -> Result<Option<Bytes>, ExecError> {
         // A block without a certificate of its own is proven by the next one that has one.
         let head = self.shared.chain.head().header.number;
-        (height..=head).find_map(|height| {
-            let proof = final_proof(&self.shared.chain, height).ok().flatten()?;
-            proof.certificate.is_some().then(|| proof.encode())
-        })
+        for height in height..=head {
+            if let Some(proof) = final_proof(&self.shared.chain, height)?
+                && proof.certificate.is_some()
+            {
+                return Ok(Some(proof.encode()));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -25,7 +25,7 @@ use qenex_rpc_rest::{
 };
 use qenex_store::{Store, StoreError, StoreOptions};
 use qenex_types::ChainSpec;
-use qenex_wal::Wal;
+use qenex_wal::{Wal, WalError};
 use tokio::sync::{broadcast, mpsc as async_mpsc};
 
 use crate::{
@@ -81,6 +81,10 @@ pub(crate) fn run(config: &Path, stop_with_stdin: bool) -> Result<()> {
     let chain = disk.chain.clone();
     let outcome = runtime.block_on(Node::start(config, disk, handle, prometheus, stop_with_stdin));
     runtime.shutdown_timeout(CLOSING);
+    let outcome = match chain.damage() {
+        Some(damage) => Err(unusable(damage.clone())),
+        None => outcome,
+    };
     close(chain);
     outcome
 }
@@ -225,6 +229,10 @@ impl Node {
         let outcome = tokio::select! {
             () = stop_signal(stop_with_stdin) => Ok(()),
             Some(error) = fatals.recv() => Err(error),
+            error = damaged(&chain) => {
+                tracing::error!(%error, "the node stops");
+                Err(unusable(error))
+            }
         };
         tracing::info!("stopping");
         shared.stopping.store(true, Ordering::Relaxed);
@@ -383,7 +391,13 @@ fn open(config: &Config) -> Result<Disk> {
                 other => other.into(),
             }
         })?;
-    let (wal, record) = Wal::open(config.data.join("votes.wal"))?;
+    let (wal, record) = Wal::open(config.data.join("votes.wal")).map_err(|error| match error {
+        WalError::Damaged { .. } => anyhow::anyhow!(
+            "{error}; a validator that forgot its votes could contradict them: check the disk and \
+             restore this file as it last was, or start from an empty data folder under new keys"
+        ),
+        other => other.into(),
+    })?;
     let record = record
         .map(|bytes| DurableRecord::decode(&bytes))
         .transpose()
@@ -509,6 +523,18 @@ async fn listen(
                     tracing::error!(%error, "cannot admit transactions of a peer");
                 }
             }
+        }
+    }
+}
+
+/// Returns when somebody met damage in the database, also one who only read for a wallet: what is
+/// wrong in one place may be wrong in others, and nobody may build on it.
+async fn damaged(chain: &Chain) -> StoreError {
+    let mut ticks = tokio::time::interval(std::time::Duration::from_millis(200));
+    loop {
+        ticks.tick().await;
+        if let Some(damage) = chain.damage() {
+            return damage.clone();
         }
     }
 }

@@ -19,7 +19,7 @@ use alloy_trie::{
 };
 use arc_swap::ArcSwap;
 use parking_lot::RwLock;
-use qenex_store::{BlockRecord, Store};
+use qenex_store::{BlockRecord, Store, StoreError};
 use qenex_trie::{Account, State, StateChanges, StateTree, TreeOptions};
 use qenex_types::{ChainSpec, PooledTransaction, Transaction};
 use rayon::prelude::*;
@@ -186,7 +186,7 @@ impl Chain {
         }
         let number = store.head().map_or(0, |head| head.number);
         let head = read_block(&store, number)?
-            .ok_or_else(|| ExecError::State(format!("block {number} is missing")))?;
+            .ok_or_else(|| damaged(&store, number, "header", &"missing"))?;
         let chain = Self {
             rules,
             store,
@@ -204,20 +204,34 @@ impl Chain {
         let from = self.tree.head().number();
         let to = self.head().header.number;
         if from > to {
-            return Err(ExecError::State(format!(
-                "the state is at block {from}, but the last block is {to}: the data folder was \
-                 tampered with or put together from two"
-            )));
+            let what = format!("the state is at block {from}, but the last block is {to}");
+            return Err(ExecError::state(self.store.condemn(what)));
+        }
+        let state = self.tree.head();
+        if self.header(from)?.is_none_or(|(hash, header)| {
+            (hash, header.state_root) != (state.block_hash(), state.root())
+        }) {
+            let what = format!("the state is not that of block {from}");
+            return Err(ExecError::state(self.store.condemn(what)));
         }
         if from < to {
             tracing::info!(from, to, "executing final blocks again whose state was not flushed");
         }
         for number in from.saturating_add(1)..=to {
             let block = read_block(&self.store, number)?
-                .ok_or_else(|| ExecError::State(format!("block {number} is missing")))?;
+                .ok_or_else(|| damaged(&self.store, number, "header", &"missing"))?;
             let ancestors = self.ancestors_of_final(number.saturating_sub(1));
-            let sealing = self.execute(&block, self.tree.head(), ancestors)?;
-            compare("stateRoot", block.header.state_root, sealing.state.root())?;
+            // The block was checked before it became final: what differs now has changed since.
+            let sealing = self
+                .execute(&block, self.tree.head(), ancestors)
+                .and_then(|sealing| {
+                    compare("stateRoot", block.header.state_root, sealing.state.root())?;
+                    Ok(sealing)
+                })
+                .map_err(|error| match error {
+                    ExecError::Invalid(reason) => damaged(&self.store, number, "contents", &reason),
+                    other => other,
+                })?;
             self.tree.insert(sealing.state.seal(block.hash)).map_err(ExecError::state)?;
             self.tree.commit(&block.hash).map_err(ExecError::state)?;
         }
@@ -247,6 +261,18 @@ impl Chain {
     #[must_use]
     pub const fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// The first damage of the store that anybody met, if any: the node must stop.
+    #[must_use]
+    pub fn damage(&self) -> Option<&StoreError> {
+        self.store.damage()
+    }
+
+    /// Notes damage of what the store keeps for others, as [`Chain::certificate`].
+    #[must_use]
+    pub fn condemn(&self, detail: String) -> ExecError {
+        ExecError::state(self.store.condemn(detail))
     }
 
     /// How many blocks back accounts and slots can be proven.
@@ -692,17 +718,26 @@ fn record(block: &SealedBlock, certificate: Bytes) -> BlockRecord {
 fn read_header(store: &Store, number: u64) -> Result<Option<(B256, Header)>, ExecError> {
     let Some(bytes) = store.header(number).map_err(ExecError::state)? else { return Ok(None) };
     let hash = keccak256(&bytes);
-    let header = Header::decode(&mut bytes.as_ref()).map_err(ExecError::state)?;
+    let header = Header::decode(&mut bytes.as_ref())
+        .map_err(|error| damaged(store, number, "header", &error))?;
     Ok(Some((hash, header)))
+}
+
+/// A part of a stored block that is not what was stored.
+fn damaged(store: &Store, number: u64, part: &str, what: &dyn std::fmt::Display) -> ExecError {
+    ExecError::state(store.condemn(format!("the {part} of block {number}: {what}")))
 }
 
 fn read_block(store: &Store, number: u64) -> Result<Option<SealedBlock>, ExecError> {
     let Some((hash, header)) = read_header(store, number)? else { return Ok(None) };
-    let missing = || ExecError::State(format!("block {number} has no body or receipts"));
-    let body = store.body(number).map_err(ExecError::state)?.ok_or_else(missing)?;
-    let receipts = store.receipts(number).map_err(ExecError::state)?.ok_or_else(missing)?;
-    let (transactions, mut ethereum) = decode_body(&body)?;
-    let (receipts, post_states) = decode_receipts(&receipts)?;
+    let missing = |part: &str| damaged(store, number, part, &"missing");
+    let body = store.body(number).map_err(ExecError::state)?.ok_or_else(|| missing("body"))?;
+    let receipts =
+        store.receipts(number).map_err(ExecError::state)?.ok_or_else(|| missing("receipts"))?;
+    let (transactions, mut ethereum) =
+        decode_body(&body).map_err(|error| damaged(store, number, "body", &error))?;
+    let (receipts, post_states) =
+        decode_receipts(&receipts).map_err(|error| damaged(store, number, "receipts", &error))?;
     ethereum.post_states = post_states;
     let size = encode_block(&header, &transactions, &ethereum).len();
     Ok(Some(SealedBlock { header, hash, transactions, receipts, ethereum, size }))

@@ -54,7 +54,7 @@ impl Store {
         batch.put_cf(self.table(tables::META)?, tables::META_HEAD, new.encode());
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
-        self.inner.db.write_opt(batch, &synced)?;
+        self.inner.db.write_opt(batch, &synced).map_err(|error| self.fail(error))?;
         *head = Some(new);
         Ok(())
     }

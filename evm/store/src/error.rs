@@ -1,6 +1,6 @@
 //! Why the store refuses or fails.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::tables::RowError;
 
@@ -24,15 +24,19 @@ pub enum StoreError {
         /// What this program reads and writes.
         expected: u32,
     },
-    /// A checksum or a structure on disk is wrong.
-    #[error("the database is damaged: {detail}")]
+    /// A checksum or a structure on disk is wrong, or rows contradict each other.
+    #[error("the database at {} is damaged: {detail}; {REMEDY}", path.display())]
     Corrupt {
-        /// What is damaged, in RocksDB's or our own words.
+        /// The database folder.
+        path: PathBuf,
+        /// What is damaged, in RocksDB's or our own words; names the file where RocksDB does.
         detail: String,
     },
     /// A row cannot be decoded.
-    #[error("the database is damaged: table {table}: {source}")]
+    #[error("the database at {} is damaged: table {table}: {source}; {REMEDY}", path.display())]
     Row {
+        /// The database folder.
+        path: PathBuf,
         /// The table the row is in.
         table: &'static str,
         /// What is wrong with the row.
@@ -54,18 +58,53 @@ pub enum StoreError {
     },
 }
 
-impl From<rocksdb::Error> for StoreError {
-    fn from(error: rocksdb::Error) -> Self {
-        match error.kind() {
-            rocksdb::ErrorKind::Corruption => Self::Corrupt { detail: error.into_string() },
-            _ => Self::Io { detail: error.into_string() },
+/// What to do about a damaged database.
+const REMEDY: &str = "check the disk, then move this folder away and start again: the node fetches \
+                      the chain from its peers (leave votes.wal where it is), or restore a snapshot";
+
+impl StoreError {
+    /// Whether the disk gave back something else than was written; a restart cannot mend it.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Row { .. })
+    }
+
+    /// What RocksDB said, about the database at `path`.
+    pub(crate) fn rocksdb(path: &Path, error: rocksdb::Error) -> Self {
+        let corruption = error.kind() == rocksdb::ErrorKind::Corruption;
+        let mut detail = error.into_string();
+        // A file that others name and that is not there: they say something wrong, or it is lost.
+        if !corruption && !detail.contains("No such file") {
+            return Self::Io { detail };
         }
+        if !corruption && detail.contains("MANIFEST-") {
+            detail.push_str(" (named by CURRENT)");
+        }
+        // About its log and its blob files RocksDB does not say which one it means.
+        if !path.to_str().is_some_and(|path| detail.contains(path)) && !detail.contains("CURRENT") {
+            let kind = if detail.to_lowercase().contains("blob") { "blob" } else { "log" };
+            let suspects = names(path, |name| extension(name) == Some(kind));
+            detail = format!("{detail} (in {})", suspects.join(" or "));
+        }
+        // Of a table file with unreadable properties it only says which file names it.
+        if detail.contains("MANIFEST-") && !detail.contains(".sst") && detail.contains("properties")
+        {
+            detail.push_str(" Or one of the table files (*.sst) is.");
+        }
+        Self::Corrupt { path: path.to_owned(), detail }
     }
 }
 
-impl StoreError {
-    /// A row of `table` that cannot be decoded.
-    pub(crate) const fn row(table: &'static str, source: RowError) -> Self {
-        Self::Row { table, source }
-    }
+/// Those files of a folder that are wanted, by name.
+pub(crate) fn names(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let files = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<_> =
+        files.filter_map(|file| file.ok()?.file_name().into_string().ok()).collect();
+    names.retain(|name| wanted(name));
+    names.sort_unstable();
+    names
+}
+
+pub(crate) fn extension(name: &str) -> Option<&str> {
+    Path::new(name).extension()?.to_str()
 }

@@ -20,8 +20,11 @@
 
 mod blocks;
 mod error;
+mod log;
 mod options;
+mod scan;
 mod state;
+mod stats;
 mod store;
 pub mod tables;
 
@@ -31,6 +34,8 @@ mod tests;
 pub use blocks::BlockRecord;
 pub use error::StoreError;
 pub use options::StoreOptions;
+pub use scan::Scan;
 pub use state::{StateBatch, StateChange};
+pub use stats::TableStats;
 pub use store::Store;
 pub use tables::{Account, Head, StateHead};

@@ -106,7 +106,7 @@ impl Store {
     pub fn flush_state(&self, batch: StateBatch<'_>, head: StateHead) -> Result<(), StoreError> {
         let mut batch = batch.batch;
         batch.put_cf(self.table(tables::META)?, tables::META_STATE_HEAD, head.encode());
-        Ok(self.inner.db.write(batch)?)
+        self.inner.db.write(batch).map_err(|error| self.fail(error))
     }
 
     /// The account as of the state head.
@@ -225,7 +225,7 @@ impl Store {
         let changes = self.table(tables::CHANGES)?;
         // The state of block `floor` needs what was before the blocks above it, and its own name.
         for number in old.saturating_add(1)..=floor {
-            let missing = || StoreError::row(tables::CHANGES, RowError::Missing);
+            let missing = || self.bad_row(tables::CHANGES, RowError::Missing);
             for (ah, slots) in self.changes(number)?.ok_or_else(missing)?.accounts {
                 batch.delete_cf(accounts, tables::account_history_key(&ah, number));
                 for sh in &slots {
@@ -235,7 +235,7 @@ impl Store {
             batch.delete_cf(changes, number.saturating_sub(1).to_be_bytes());
         }
         batch.put_cf(self.table(tables::META)?, tables::META_STATE_FLOOR, floor.to_be_bytes());
-        Ok(self.inner.db.write(batch)?)
+        self.inner.db.write(batch).map_err(|error| self.fail(error))
     }
 
     /// The first row at or after `key` whose key differs only in the block number at its end.
@@ -252,10 +252,10 @@ impl Store {
         let prefix = &key[..key.len().saturating_sub(8)];
         match rows.item() {
             Some((found, row)) if found.starts_with(prefix) => {
-                decode(row).map(Some).map_err(|error| StoreError::row(name, error))
+                decode(row).map(Some).map_err(|error| self.bad_row(name, error))
             }
             Some(_) => Ok(None),
-            None => rows.status().map(|()| None).map_err(StoreError::from),
+            None => rows.status().map(|()| None).map_err(|error| self.fail(error)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use alloy_primitives::{B256, Bytes};
@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use rocksdb::{ColumnFamily, DB, IteratorMode, Options};
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, extension, names},
+    log,
     options::{self, StoreOptions},
     tables::{self, Head, RowError, StateHead},
 };
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     path: PathBuf,
     /// The committed head as last written; its lock also makes block commits one at a time.
     pub(crate) head: Mutex<Option<Head>>,
+    /// The first damage anybody met.
+    damage: OnceLock<StoreError>,
 }
 
 impl std::fmt::Debug for Store {
@@ -51,17 +54,23 @@ impl Store {
             expected: tables::SCHEMA,
         };
         if path.join("CURRENT").exists() {
-            let names = DB::list_cf(&Options::default(), path)?;
+            let names = DB::list_cf(&Options::default(), path)
+                .map_err(|error| StoreError::rocksdb(path, error))?;
             let known = |name: &&String| *name == "default" || tables::TABLES.contains(&&***name);
             if let Some(stranger) = names.iter().find(|name| !known(name)) {
                 return Err(wrong(format!("unknown (table `{stranger}`)")));
             }
+            log::check(path)?;
+        } else if let Some(left) = left_over(path) {
+            // RocksDB would make an empty database beside it.
+            let detail = format!("the file CURRENT is missing beside {left}");
+            return Err(StoreError::Corrupt { path: path.to_owned(), detail });
         }
         let database = options::database(options);
         let db = DB::open_cf_descriptors(&database, path, options::tables(options))
             .map_err(|error| classify(path, error))?;
-        let head = Mutex::new(None);
-        let store = Self { inner: Arc::new(Inner { db, path: path.to_owned(), head }) };
+        let (head, damage) = (Mutex::new(None), OnceLock::new());
+        let store = Self { inner: Arc::new(Inner { db, path: path.to_owned(), head, damage }) };
 
         match store.meta(tables::META_SCHEMA)? {
             Some(schema) if schema[..] == tables::SCHEMA.to_be_bytes() => {}
@@ -84,6 +93,36 @@ impl Store {
         &self.inner.path
     }
 
+    /// The first damage that anybody met, be it while reading for a stranger: whoever runs the node
+    /// asks, and stops it, for what is wrong in one place may be wrong in others.
+    #[must_use]
+    pub fn damage(&self) -> Option<&StoreError> {
+        self.inner.damage.get()
+    }
+
+    /// Notes that rows contradict each other; the error to give back.
+    #[must_use]
+    pub fn condemn(&self, detail: impl Into<String>) -> StoreError {
+        self.note(StoreError::Corrupt { path: self.inner.path.clone(), detail: detail.into() })
+    }
+
+    fn note(&self, error: StoreError) -> StoreError {
+        if error.is_damage() {
+            let _known_already = self.inner.damage.set(error.clone());
+        }
+        error
+    }
+
+    /// What RocksDB said.
+    pub(crate) fn fail(&self, error: rocksdb::Error) -> StoreError {
+        self.note(StoreError::rocksdb(&self.inner.path, error))
+    }
+
+    /// A row of `table` that cannot be decoded.
+    pub(crate) fn bad_row(&self, table: &'static str, source: RowError) -> StoreError {
+        self.note(StoreError::Row { path: self.inner.path.clone(), table, source })
+    }
+
     /// Reads a value of the table `meta`.
     ///
     /// # Errors
@@ -101,7 +140,8 @@ impl Store {
     pub fn put_meta(&self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let mut synced = rocksdb::WriteOptions::default();
         synced.set_sync(true);
-        Ok(self.inner.db.put_cf_opt(self.table(tables::META)?, name, value, &synced)?)
+        let meta = self.table(tables::META)?;
+        self.inner.db.put_cf_opt(meta, name, value, &synced).map_err(|error| self.fail(error))
     }
 
     /// Hash of block 0, once [`Store::set_chain`] has written it.
@@ -149,9 +189,9 @@ impl Store {
     ///
     /// [`StoreError`] if the disk fails.
     pub fn settle(&self) -> Result<(), StoreError> {
-        self.inner.db.flush_wal(true)?;
+        self.inner.db.flush_wal(true).map_err(|error| self.fail(error))?;
         for name in tables::TABLES {
-            self.inner.db.flush_cf(self.table(name)?)?;
+            self.inner.db.flush_cf(self.table(name)?).map_err(|error| self.fail(error))?;
         }
         Ok(())
     }
@@ -163,7 +203,7 @@ impl Store {
             let same = self.block_hash(head.number)? == Some(head.hash)
                 && self.block_number(&head.hash)? == Some(head.number);
             if !same {
-                return Err(StoreError::row(tables::HEADERS, RowError::Missing));
+                return Err(self.bad_row(tables::HEADERS, RowError::Missing));
             }
         }
         Ok(head)
@@ -171,18 +211,20 @@ impl Store {
 
     fn is_empty(&self, name: &'static str) -> Result<bool, StoreError> {
         let mut rows = self.inner.db.iterator_cf(self.table(name)?, IteratorMode::Start);
-        Ok(rows.next().transpose()?.is_none())
+        Ok(rows.next().transpose().map_err(|error| self.fail(error))?.is_none())
     }
 
     pub(crate) fn table(&self, name: &'static str) -> Result<&ColumnFamily, StoreError> {
         // All tables are opened or made in `open`, so a missing one means damage.
-        let missing = || StoreError::Corrupt { detail: format!("table `{name}` is missing") };
-        self.inner.db.cf_handle(name).ok_or_else(missing)
+        self.inner
+            .db
+            .cf_handle(name)
+            .ok_or_else(|| self.condemn(format!("table `{name}` is missing")))
     }
 
     pub(crate) fn get(&self, name: &'static str, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let row = self.inner.db.get_cf(self.table(name)?, key)?;
-        Ok(row.map(Bytes::from))
+        let row = self.inner.db.get_cf(self.table(name)?, key);
+        Ok(row.map_err(|error| self.fail(error))?.map(Bytes::from))
     }
 
     pub(crate) fn decoded<T>(
@@ -191,8 +233,9 @@ impl Store {
         key: &[u8],
         decode: impl FnOnce(&[u8]) -> Result<T, RowError>,
     ) -> Result<Option<T>, StoreError> {
-        let row = self.inner.db.get_pinned_cf(self.table(name)?, key)?;
-        row.map(|row| decode(&row)).transpose().map_err(|error| StoreError::row(name, error))
+        let row = self.inner.db.get_pinned_cf(self.table(name)?, key);
+        let row = row.map_err(|error| self.fail(error))?;
+        row.map(|row| decode(&row)).transpose().map_err(|error| self.bad_row(name, error))
     }
 }
 
@@ -202,5 +245,14 @@ fn classify(path: &Path, error: rocksdb::Error) -> StoreError {
     if error.kind() == rocksdb::ErrorKind::IOError && text.to_lowercase().contains("lock ") {
         return StoreError::Locked { path: path.to_owned() };
     }
-    error.into()
+    StoreError::rocksdb(path, error)
+}
+
+/// A file that only a database leaves.
+fn left_over(path: &Path) -> Option<String> {
+    let ours = |name: &str| {
+        let ends = matches!(extension(name), Some("sst" | "blob" | "log"));
+        ends || name.starts_with("MANIFEST-")
+    };
+    names(path, ours).into_iter().next()
 }

@@ -65,7 +65,7 @@ impl State {
             if !state.is_stale() {
                 let result = work(&state);
                 if !state.is_stale() {
-                    return result;
+                    return state.noted(result);
                 }
             }
             state = match self.as_head_undone() {

@@ -226,6 +226,15 @@ impl State {
         if self.is_stale() {
             return Err(StateError::Stale(self.number()));
         }
+        self.noted(result)
+    }
+
+    /// Notes damage that shows in how nodes and values fit together; only of a state that is not
+    /// stale, for the nodes of a stale one may fit to nothing.
+    pub(crate) fn noted<T>(&self, result: Result<T, StateError>) -> Result<T, StateError> {
+        if let Err(StateError::Inconsistent(what)) = result {
+            return Err(self.shared.store.condemn(what).into());
+        }
         result
     }
 

@@ -290,7 +290,7 @@ impl NodeInfo for Imports {
         json!([])
     }
 
-    fn certificate(&self, _: u64) -> Option<Bytes> {
-        None
+    fn certificate(&self, _: u64) -> Result<Option<Bytes>, ExecError> {
+        Ok(None)
     }
 }

@@ -15,7 +15,7 @@ use std::{
 
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Decodable;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use qenex_consensus::Block;
 
 /// A segment above this size is closed and a new one started.
@@ -149,7 +149,10 @@ fn create_segment(folder: &Path, number: u64) -> Result<File> {
     Ok(file)
 }
 
-/// The whole records of a segment, up to the first that is torn.
+/// The whole records of a segment, up to a torn one at its end.
+///
+/// A record is written only after the one before was synced: a bad one with more behind it was
+/// damaged since.
 fn read_segment(path: &Path) -> Result<Vec<Block>> {
     let mut bytes = Vec::new();
     File::open(path)
@@ -161,10 +164,20 @@ fn read_segment(path: &Path) -> Result<Vec<Block>> {
         let length = u32::from_be_bytes(*length) as usize;
         let Some((digest, after)) = after.split_first_chunk::<8>() else { break };
         let Some((record, after)) = after.split_at_checked(length) else { break };
-        if keccak256(record)[..8] != digest[..] {
-            break;
-        }
-        let Ok(block) = Block::decode(&mut &record[..]) else { break };
+        let whole = keccak256(record)[..8] == digest[..];
+        let block = Block::decode(&mut &record[..]).ok().filter(|_| whole);
+        let Some(block) = block else {
+            if after.is_empty() {
+                break;
+            }
+            bail!(
+                "{} is damaged at byte {}: an open block is unreadable, but another was written \
+                 after it; check the disk, then move this file away and start again: the node \
+                 fetches open blocks from its peers",
+                path.display(),
+                bytes.len().saturating_sub(rest.len())
+            );
+        };
         blocks.push(block);
         rest = after;
     }
@@ -216,6 +229,26 @@ mod tests {
             let found = read_segment(&path).unwrap();
             let expected = usize::from(cut >= whole.len() / 2);
             assert_eq!(found.len(), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_block_before_a_good_one_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bodies = Bodies::open(folder.path(), 0).unwrap();
+        for height in 1..=3 {
+            bodies.store(block(height)).unwrap();
+        }
+        drop(bodies);
+        let path = segment(folder.path(), 1);
+        let whole = fs::read(&path).unwrap();
+        let record = whole.len() / 3;
+        for at in [HEADER_BYTES - 1, HEADER_BYTES, record - 1, record + HEADER_BYTES] {
+            let mut bad = whole.clone();
+            bad[at] ^= 1;
+            fs::write(&path, bad).unwrap();
+            let error = read_segment(&path).unwrap_err().to_string();
+            assert!(error.contains(&path.display().to_string()), "{error}");
         }
     }
 

@@ -20,13 +20,13 @@ mod verify;
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_primitives::{B256, Bytes, keccak256};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use parking_lot::{Mutex, RwLock};
 use qenex_consensus::{
     BlockMeta, Committee, ConsensusHeader, PayloadVerifier, SignatureVerifier, ValidatorIndex,
     VerifyContext, Window,
 };
-use qenex_exec::{Chain, SealedBlock, decode_block};
+use qenex_exec::{Chain, ExecError, SealedBlock, decode_block};
 use qenex_net::NetworkHandle;
 use qenex_pool::Pool;
 use qenex_types::ChainSpec;
@@ -151,13 +151,14 @@ pub(crate) fn prev_randao(parent: &B256, header: &ConsensusHeader) -> B256 {
 }
 
 /// Reads what is proven about a final block.
-pub(crate) fn final_proof(chain: &Chain, number: u64) -> Result<Option<FinalityProof>> {
+pub(crate) fn final_proof(chain: &Chain, number: u64) -> Result<Option<FinalityProof>, ExecError> {
     let bytes: Option<Bytes> = chain.certificate(number)?;
     bytes
         .filter(|bytes| !bytes.is_empty())
         .map(|bytes| {
-            FinalityProof::decode(&bytes)
-                .with_context(|| format!("the stored proof of block {number} is damaged"))
+            FinalityProof::decode(&bytes).map_err(|error| {
+                chain.condemn(format!("the proof that block {number} is final: {error:#}"))
+            })
         })
         .transpose()
 }

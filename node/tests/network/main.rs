@@ -8,6 +8,7 @@
 mod bank;
 mod clients;
 mod crash;
+mod damage;
 mod harness;
 mod input;
 mod life;

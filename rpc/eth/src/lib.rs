@@ -27,7 +27,7 @@ mod subscribe;
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use alloy_primitives::Bytes;
-use qenex_exec::{Chain, SealedBlock};
+use qenex_exec::{Chain, ExecError, SealedBlock};
 use qenex_pool::{AccountReader, Pool};
 use qenex_types::PooledTransaction;
 use serde_json::Value;
@@ -117,7 +117,11 @@ pub trait NodeInfo: Send + Sync {
     /// Answer of `qenex_getValidators`.
     fn validators(&self) -> Value;
     /// The commit certificate of a final block.
-    fn certificate(&self, height: u64) -> Option<Bytes>;
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`] if the store cannot be read.
+    fn certificate(&self, height: u64) -> Result<Option<Bytes>, ExecError>;
 }
 
 /// What the methods work on.

@@ -114,6 +114,6 @@ pub(super) async fn validators(api: Arc<Api>, _: Args) -> Result<Value, Failure>
 
 /// The commit certificate of a block; `null` if there is no such block.
 pub(super) async fn certificate(api: Arc<Api>, args: Args) -> Result<Option<Bytes>, Failure> {
-    let block = api.block(tag(&args, 0)?).await?;
-    Ok(block.and_then(|block| api.context.info.certificate(block.header.number)))
+    let Some(block) = api.block(tag(&args, 0)?).await? else { return Ok(None) };
+    api.heavy(move |api| Ok(api.context.info.certificate(block.header.number)?)).await
 }

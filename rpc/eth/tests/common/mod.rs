@@ -10,7 +10,7 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
-use qenex_exec::{BlockAttributes, BuildLimits, Candidates, Chain, SealedBlock};
+use qenex_exec::{BlockAttributes, BuildLimits, Candidates, Chain, ExecError, SealedBlock};
 use qenex_pool::{AccountReader, AccountState, Best, Pool, PoolConfig};
 use qenex_rpc_eth::{NodeInfo, RpcConfig, RpcContext, RpcHandle, serve};
 use qenex_store::{Store, StoreOptions};
@@ -63,8 +63,8 @@ impl NodeInfo for Info {
     fn validators(&self) -> Value {
         json!([])
     }
-    fn certificate(&self, height: u64) -> Option<Bytes> {
-        (height > 0).then(|| Bytes::from_static(b"certificate"))
+    fn certificate(&self, height: u64) -> Result<Option<Bytes>, ExecError> {
+        Ok((height > 0).then(|| Bytes::from_static(b"certificate")))
     }
 }
 
