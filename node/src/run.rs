@@ -414,7 +414,7 @@ fn open(config: &Config) -> Result<Disk> {
     Ok(Disk { spec, chain_id, seeds, key, me, chain: Arc::new(chain), wal, record, bodies })
 }
 
-fn public_keys(spec: &ChainSpec) -> Result<Vec<HybridPublicKey>> {
+pub(crate) fn public_keys(spec: &ChainSpec) -> Result<Vec<HybridPublicKey>> {
     spec.validators
         .iter()
         .map(|validator| {

@@ -715,7 +715,7 @@ fn record(block: &SealedBlock, certificate: Bytes) -> BlockRecord {
     }
 }
 
-fn read_header(store: &Store, number: u64) -> Result<Option<(B256, Header)>, ExecError> {
+pub(crate) fn read_header(store: &Store, number: u64) -> Result<Option<(B256, Header)>, ExecError> {
     let Some(bytes) = store.header(number).map_err(ExecError::state)? else { return Ok(None) };
     let hash = keccak256(&bytes);
     let header = Header::decode(&mut bytes.as_ref())
@@ -728,7 +728,7 @@ fn damaged(store: &Store, number: u64, part: &str, what: &dyn std::fmt::Display)
     ExecError::state(store.condemn(format!("the {part} of block {number}: {what}")))
 }
 
-fn read_block(store: &Store, number: u64) -> Result<Option<SealedBlock>, ExecError> {
+pub(crate) fn read_block(store: &Store, number: u64) -> Result<Option<SealedBlock>, ExecError> {
     let Some((hash, header)) = read_header(store, number)? else { return Ok(None) };
     let missing = |part: &str| damaged(store, number, part, &"missing");
     let body = store.body(number).map_err(ExecError::state)?.ok_or_else(|| missing("body"))?;

@@ -4,18 +4,14 @@ use std::sync::Arc;
 
 use alloy_consensus::{Block, BlockBody, EthereumReceipt, Header, TxType, transaction::Recovered};
 use alloy_eips::{
-    eip2718::{Decodable2718, Encodable2718},
+    eip2718::{Decodable2718, Eip2718Error, Encodable2718},
     eip4895::Withdrawal,
 };
 use alloy_primitives::{Address, B256, Bytes, Log};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use qenex_types::{PooledTransaction, Transaction};
 
-use crate::{
-    block::EthereumBody,
-    error::{ExecError, InvalidBlock},
-    rules::MAX_BLOCK_BYTES,
-};
+use crate::{block::EthereumBody, error::InvalidBlock, rules::MAX_BLOCK_BYTES};
 
 /// A block as it travels (RLP, EIP-4895 form). Of QENEX: header, transactions, no ommers, no
 /// withdrawals.
@@ -108,14 +104,14 @@ pub(crate) fn encode_body(transactions: &[PooledTransaction], ethereum: &Ethereu
 /// Transactions, and the rest of the body but for the receipts' part.
 pub(crate) fn decode_body(
     mut bytes: &[u8],
-) -> Result<(Vec<PooledTransaction>, EthereumBody), ExecError> {
-    let body = StoredBody::decode(&mut bytes).map_err(ExecError::state)?;
-    let transactions: Result<_, ExecError> = body
+) -> Result<(Vec<PooledTransaction>, EthereumBody), Eip2718Error> {
+    let body = StoredBody::decode(&mut bytes)?;
+    let transactions: Result<_, Eip2718Error> = body
         .transactions
         .iter()
         .zip(body.senders)
         .map(|(raw, sender)| {
-            let transaction = Transaction::decode_2718_exact(raw).map_err(ExecError::state)?;
+            let transaction = Transaction::decode_2718_exact(raw)?;
             Ok(Arc::new(Recovered::new_unchecked(transaction, sender)))
         })
         .collect();
@@ -148,10 +144,9 @@ pub(crate) fn encode_receipts(receipts: &[EthereumReceipt], post_states: &[B256]
 /// Receipts, and the state roots in those from before Byzantium.
 pub(crate) fn decode_receipts(
     mut bytes: &[u8],
-) -> Result<(Vec<EthereumReceipt>, Vec<B256>), ExecError> {
+) -> Result<(Vec<EthereumReceipt>, Vec<B256>), Eip2718Error> {
     let mut post_states = Vec::new();
-    let receipts: Result<_, ExecError> = Vec::<StoredReceipt>::decode(&mut bytes)
-        .map_err(ExecError::state)?
+    let receipts: Result<_, Eip2718Error> = Vec::<StoredReceipt>::decode(&mut bytes)?
         .into_iter()
         .map(|row| {
             let success = match row.status.len() {
@@ -162,7 +157,7 @@ pub(crate) fn decode_receipts(
                 _ => !row.status.is_empty(),
             };
             Ok(EthereumReceipt {
-                tx_type: TxType::try_from(row.tx_type).map_err(ExecError::state)?,
+                tx_type: TxType::try_from(row.tx_type)?,
                 success,
                 cumulative_gas_used: row.cumulative_gas_used,
                 logs: row.logs,

@@ -21,6 +21,7 @@ mod simulate_blocks;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod verify;
 
 pub use block::{EthereumBody, ExecutedBlock, SealedBlock};
 pub use builder::{BuildLimits, Built, Candidates};
@@ -39,3 +40,4 @@ pub use simulate_blocks::{
     BlockCalls, MAX_SIMULATED_BLOCKS, SimulateOptions, SimulatedBlock, SimulatedCall,
 };
 pub use trace::TraceBounds;
+pub use verify::{ChainReport, verify_chain};

@@ -45,6 +45,7 @@ mod proof;
 mod state;
 mod tree;
 mod update;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -59,3 +60,4 @@ pub use qenex_store::{
 };
 pub use state::State;
 pub use tree::{StateTree, TreeOptions};
+pub use verify::{StateReport, verify_state};

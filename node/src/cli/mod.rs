@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod db;
 mod eth;
 mod evm;
 mod genesis;
@@ -43,6 +44,11 @@ enum Command {
         #[command(subcommand)]
         command: bench::Command,
     },
+    /// Check and measure what a node keeps on disk.
+    Db {
+        #[command(subcommand)]
+        command: db::Command,
+    },
     /// Import and serve Ethereum chains.
     Eth {
         #[command(subcommand)]
@@ -64,6 +70,7 @@ impl Cli {
             Command::Keys { command } => command.run(),
             Command::Genesis { command } => command.run(),
             Command::Bench { command } => command.run(),
+            Command::Db { command } => command.run(),
             Command::Eth { command } => command.run(),
             Command::Evm { command } => command.run(),
         }

@@ -49,10 +49,7 @@ impl Bodies {
         let mut highest = BTreeMap::new();
         let mut open = BTreeMap::new();
         let mut last = 0;
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let number = path.file_stem().and_then(|name| name.to_str()?.parse::<u64>().ok());
-            let Some(number) = number else { continue };
+        for (number, path) in segments(folder)? {
             last = last.max(number);
             let blocks = read_segment(&path)?;
             highest.insert(number, blocks.iter().map(|b| b.meta.height).max().unwrap_or(0));
@@ -131,6 +128,32 @@ impl Bodies {
         }
         Ok(())
     }
+}
+
+/// How many blocks the log in `folder` holds, final ones included; changes nothing.
+///
+/// # Errors
+///
+/// If a segment cannot be read or is damaged.
+pub(crate) fn open_blocks(folder: &Path) -> Result<usize> {
+    let mut blocks = 0_usize;
+    for (_, path) in segments(folder)? {
+        blocks = blocks.saturating_add(read_segment(&path)?.len());
+    }
+    Ok(blocks)
+}
+
+/// The files of the log, with their numbers.
+fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let number = path.file_stem().and_then(|name| name.to_str()?.parse::<u64>().ok());
+        found.extend(number.map(|number| (number, path)));
+    }
+    Ok(found)
 }
 
 fn segment(folder: &Path, number: u64) -> PathBuf {

@@ -32,7 +32,7 @@ use qenex_pool::Pool;
 use qenex_types::ChainSpec;
 use tokio::sync::broadcast;
 
-pub(crate) use bodies::Bodies;
+pub(crate) use bodies::{Bodies, open_blocks};
 pub(crate) use driver::{Driver, DriverHandle, to_gauge};
 pub(crate) use executor::{Executor, Job, WorkFlag};
 pub(crate) use proof::FinalityProof;
@@ -122,7 +122,7 @@ impl Shared {
 
 /// Ties a block's bytes to what consensus says about it.
 #[derive(Clone, Copy, Debug)]
-struct BlockBinding;
+pub(crate) struct BlockBinding;
 
 impl PayloadVerifier for BlockBinding {
     fn binds(&self, block: &qenex_consensus::Block) -> bool {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
-    harness::{Net, QENEX, until},
+    harness::{Net, QENEX, run_to_end, text_of, until},
     wallet::Wallet,
 };
 
@@ -250,4 +250,53 @@ async fn a_validator_without_its_database_fetches_the_chain_and_keeps_its_votes(
     net.agree(&[0, 1, 2, 3]).await;
     net.pay(2, &mut wallet, to, &[0, 1, 2, 3]).await;
     net.all_alive();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_database_is_verified_and_measured_and_a_damaged_one_is_not() {
+    let mut net = Net::started(4).await;
+    let (mut wallet, to) = (Wallet::dev(1), Address::repeat_byte(0xdc));
+    for via in [0, 1, 2, 3, 0, 1] {
+        net.pay(via, &mut wallet, to, &[0, 1, 2, 3]).await;
+    }
+    net.agree(&[0, 1, 2, 3]).await;
+    let height = net.height(3).await;
+    net.network.kill_all().await.unwrap();
+    let mut heights = Vec::new();
+    for index in 0..4 {
+        let config = net.config(index);
+        let verify = |command: &str| {
+            let mut db = Command::new(QENEX);
+            db.args(["db", command, "--config"]).arg(&config);
+            db
+        };
+        let said = text_of(&mut verify("verify")).await;
+        for words in
+            ["blocks    0 to ", "commit certificates", "root 0x", "everything fits together"]
+        {
+            assert!(said.contains(words), "{words:?} is not in {said}");
+        }
+        let said = text_of(verify("stats").arg("--json")).await;
+        let stats: Value = serde_json::from_str(&said).unwrap();
+        heights.push(stats["head"].as_u64().unwrap());
+        assert_eq!(stats["tables"].as_array().unwrap().len(), 14, "{said}");
+        assert!(text_of(&mut verify("stats")).await.contains("tx_by_hash"));
+
+        // The largest table file, in its middle.
+        let db = net.network.folder(index).join("data/db");
+        let mut tables = files(&db);
+        tables.retain(|path| path.extension().is_some_and(|end| end == "sst"));
+        let victim =
+            tables.iter().max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+        let mut bytes = std::fs::read(victim).unwrap();
+        let middle = bytes.len() / 4;
+        bytes[middle] ^= 1;
+        std::fs::write(victim, bytes).unwrap();
+        let output = run_to_end(&mut verify("verify")).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(EX_CONFIG), "{said}");
+        let name = victim.file_name().unwrap().to_str().unwrap();
+        assert!(said.contains(name) && said.contains("move this folder away"), "{said}");
+    }
+    assert!(heights.iter().max() >= Some(&height), "{heights:?}");
 }

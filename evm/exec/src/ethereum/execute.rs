@@ -173,7 +173,7 @@ fn drain_dao(state: &mut BlockState) -> Result<(), crate::database::StateUnavail
 }
 
 /// Root and bloom of receipts that carry state roots.
-fn early_receipts(receipts: &[EthereumReceipt], post_states: &[B256]) -> (B256, Bloom) {
+pub(crate) fn early_receipts(receipts: &[EthereumReceipt], post_states: &[B256]) -> (B256, Bloom) {
     let envelopes: Vec<ReceiptEnvelope> = receipts
         .iter()
         .zip(post_states)

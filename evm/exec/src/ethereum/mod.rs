@@ -14,7 +14,7 @@ mod header;
 mod import;
 mod statetest;
 
-pub(crate) use execute::execute;
+pub(crate) use execute::{early_receipts, execute};
 pub use forks::EthereumRules;
 pub(crate) use genesis::{genesis_header, genesis_state};
 pub use import::{Import, Imported};

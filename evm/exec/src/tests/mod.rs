@@ -38,6 +38,8 @@ use crate::{
     rules::{Rules, SPEC, next_base_fee, system_contracts, template},
 };
 
+mod at_rest;
+
 const CHAIN_ID: u64 = 77;
 const BENEFICIARY: Address = Address::repeat_byte(0xbe);
 const NOBODY: Address = Address::repeat_byte(0x0e);

@@ -20,6 +20,8 @@ use crate::{
     state::{AccountTrie, StorageTrie, leaf_value, slot_value},
 };
 
+mod verify;
+
 /// A state as a map.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model(BTreeMap<B256, (AccountInfo, BTreeMap<B256, U256>)>);

@@ -1,0 +1,221 @@
+//! `qenex db`: what a node keeps on disk, checked and measured. The node must not run.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use alloy_consensus::Header;
+use alloy_rlp::Decodable;
+use anyhow::{Context, Result, bail, ensure};
+use qenex_consensus::{
+    Certificate, CertificateKind, Committee, DurableRecord, Verified, VerifyContext,
+};
+use qenex_crypto::CommitteeVerifier;
+use qenex_exec::verify_chain;
+use qenex_store::{Store, StoreOptions, TableStats};
+use qenex_types::ChainSpec;
+use qenex_wal::Wal;
+use rayon::prelude::*;
+use serde_json::json;
+
+use crate::{
+    config::Config,
+    consensus::{BlockBinding, EPOCH, FinalityProof, open_blocks},
+    run::{public_keys, unusable},
+};
+
+/// Pause between two lines of progress.
+const PAUSE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Check everything: blocks, proofs of finality, state roots from scratch, every table against
+    /// every other, the vote log and the open blocks. Exit status 78 if anything is wrong.
+    Verify(Args),
+    /// Show what each table takes on disk.
+    Stats {
+        #[command(flatten)]
+        args: Args,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The node's configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<()> {
+        match self {
+            Self::Verify(args) => args.verify().map_err(unusable),
+            Self::Stats { args, json } => args.stats(json),
+        }
+    }
+}
+
+impl Args {
+    /// The configuration and the database that must be there.
+    fn open(&self) -> Result<(Config, Store)> {
+        let config = Config::read(&self.config)?;
+        let folder = config.data.join("db");
+        ensure!(folder.exists(), "there is no database at {}", folder.display());
+        let options =
+            StoreOptions { cache_bytes: config.store.cache_mib << 20, ..StoreOptions::default() };
+        let store = Store::open(&folder, &options)?;
+        Ok((config, store))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "how often people are told of the progress")]
+    fn verify(&self) -> Result<()> {
+        let (config, store) = self.open()?;
+        let spec = qenex_genesis::read(&config.genesis)
+            .with_context(|| format!("the specification {}", config.genesis.display()))?;
+        let mut told = Instant::now();
+        let mut progress = |table: &str, rows: u64| {
+            if told.elapsed() >= PAUSE {
+                told = Instant::now();
+                eprintln!("{table}: {rows} ...");
+            }
+        };
+        let report = verify_chain(&store, &mut progress)?;
+        println!("blocks    0 to {}, {} transactions", report.head, report.transactions);
+        let proofs = verify_proofs(&store, &spec, report.head, &mut progress)?;
+        println!("finality  {proofs} commit certificates");
+        let state = report.state;
+        println!(
+            "state     of block {}: {} accounts, {} slots, {} codes, {} trie nodes, root {}",
+            state.number, state.accounts, state.slots, state.codes, state.nodes, state.root
+        );
+        println!(
+            "history   from block {} on: {} accounts, {} slots, root there {}",
+            state.floor, state.accounts_before, state.slots_before, state.floor_root
+        );
+        verify_votes(&config.data)?;
+        let open = open_blocks(&config.data.join("open-blocks"))?;
+        println!("votes     whole, with {open} open blocks");
+        println!("everything fits together");
+        Ok(())
+    }
+
+    fn stats(&self, as_json: bool) -> Result<()> {
+        let (_, store) = self.open()?;
+        let tables = store.stats()?;
+        let (head, state) = (store.head(), store.state_head()?);
+        let floor = store.state_floor()?;
+        if as_json {
+            let table = |table: &TableStats| {
+                json!({
+                    "name": table.name, "rows": table.rows, "files": table.files,
+                    "blobs": table.blobs, "memory": table.memory,
+                })
+            };
+            let text = json!({
+                "path": store.path(),
+                "chainId": store.chain_id()?,
+                "genesisHash": store.genesis_hash()?,
+                "head": head.map(|head| head.number),
+                "headHash": head.map(|head| head.hash),
+                "stateHead": state.map(|head| head.number),
+                "stateRoot": state.map(|head| head.root),
+                "stateFloor": floor,
+                "tables": tables.iter().map(table).collect::<Vec<_>>(),
+            });
+            println!("{}", serde_json::to_string_pretty(&text)?);
+            return Ok(());
+        }
+        println!("{}", store.path().display());
+        if let (Some(head), Some(state)) = (head, state) {
+            println!("block {}  state of block {}, from {floor} on", head.number, state.number);
+        }
+        println!("{:<12} {:>14} {:>16} {:>16} {:>14}", "table", "rows", "files", "blobs", "memory");
+        let mut sum = TableStats { name: "all", rows: 0, files: 0, blobs: 0, memory: 0 };
+        for table in &tables {
+            line(table);
+            sum.rows += table.rows;
+            sum.files += table.files;
+            sum.blobs += table.blobs;
+            sum.memory += table.memory;
+        }
+        line(&sum);
+        println!("rows are estimates; the rest are bytes, those in memory also in the log");
+        Ok(())
+    }
+}
+
+fn line(table: &TableStats) {
+    let TableStats { name, rows, files, blobs, memory } = table;
+    println!("{name:<12} {rows:>14} {files:>16} {blobs:>16} {memory:>14}");
+}
+
+/// Every block's proof must fit to its header, every certificate be genuine, and the last block have
+/// one: it proves all before it.
+fn verify_proofs(
+    store: &Store,
+    spec: &ChainSpec,
+    head: u64,
+    progress: &mut dyn FnMut(&str, u64),
+) -> Result<u64> {
+    let chain_id = spec.digest()?;
+    let committee = Committee::equal(EPOCH, spec.validators.len(), chain_id)?;
+    let signatures = CommitteeVerifier::new(public_keys(spec)?);
+    let context = VerifyContext {
+        chain_id,
+        committee: &committee,
+        signatures: &signatures,
+        payloads: &BlockBinding,
+    };
+    let one = |number: u64| -> Result<bool> {
+        let row = store.certificate(number)?.context("it has none")?;
+        let proof = FinalityProof::decode(&row)?;
+        let header = store.header(number)?.context("the block has no header")?;
+        let header = Header::decode(&mut header.as_ref())?;
+        if header.parent_beacon_block_root != Some(proof.consensus_header.digest()) {
+            bail!("its consensus header is of another block");
+        }
+        let Some(certificate) = proof.certificate else { return Ok(false) };
+        let hash = store.block_hash(number)?.unwrap_or_default();
+        if certificate.kind != CertificateKind::Commit || certificate.reference.hash != hash {
+            bail!("its certificate is of another block");
+        }
+        Verified::<Certificate>::check(certificate, &context)?;
+        Ok(true)
+    };
+    let checked = |number| {
+        one(number).map_err(|error| {
+            store.condemn(format!("the proof that block {number} is final: {error:#}")).into()
+        })
+    };
+    let (mut proven, mut from) = (0_u64, 1);
+    while from <= head {
+        let to = from.saturating_add(255).min(head);
+        let found = (from..=to)
+            .into_par_iter()
+            .map(|number| checked(number).map(u64::from))
+            .sum::<Result<u64>>()?;
+        proven = proven.saturating_add(found);
+        from = to.saturating_add(1);
+        progress("certificates", from);
+    }
+    if head > 0 && !checked(head)? {
+        return Err(store.condemn(format!("the last block {head} has no certificate")).into());
+    }
+    Ok(proven)
+}
+
+/// The vote log must be whole and hold a vote state.
+fn verify_votes(data: &Path) -> Result<()> {
+    let path = data.join("votes.wal");
+    ensure!(path.exists(), "{} is missing", path.display());
+    let (_wal, record) = Wal::open(&path)?;
+    if let Some(record) = record {
+        DurableRecord::decode(&record)
+            .with_context(|| format!("{} holds no vote state", path.display()))?;
+    }
+    Ok(())
+}
