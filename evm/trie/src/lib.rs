@@ -42,6 +42,7 @@ mod layer;
 mod node;
 mod overlay;
 mod proof;
+mod range;
 mod state;
 mod tree;
 mod update;
@@ -58,6 +59,7 @@ pub use qenex_store::{
     Account, StateHead,
     tables::{EMPTY_ROOT, KECCAK_EMPTY},
 };
+pub use range::{RangeError, RangeProof};
 pub use state::State;
 pub use tree::{StateTree, TreeOptions};
 pub use verify::{StateReport, verify_state};

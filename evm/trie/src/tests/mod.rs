@@ -20,6 +20,8 @@ use crate::{
     state::{AccountTrie, StorageTrie, leaf_value, slot_value},
 };
 
+mod large;
+mod range;
 mod verify;
 
 /// A state as a map.
