@@ -7,10 +7,12 @@ mod cli;
 mod clock;
 mod config;
 mod consensus;
+mod control;
 mod gossip;
 mod info;
 mod keys;
 mod run;
+mod snapshot;
 
 use std::process::ExitCode;
 

@@ -36,7 +36,7 @@ use crate::{
         Bodies, Driver, DriverHandle, EPOCH, Executor, Job, Shared, Standing, WorkFlag,
         final_proof, on_message, on_request,
     },
-    gossip, info, keys,
+    control, gossip, info, keys,
 };
 
 /// Final blocks a slow listener may fall behind before it misses some.
@@ -225,6 +225,7 @@ impl Node {
             tokio::spawn(listen(shared.clone(), work.clone(), servers.pending.clone(), events));
         }
         tokio::spawn(watch(shared.clone()));
+        control::listen(&config.data, chain.clone())?;
 
         let outcome = tokio::select! {
             () = stop_signal(stop_with_stdin) => Ok(()),
@@ -348,6 +349,34 @@ impl Servers {
     }
 }
 
+/// Opens the database of a node.
+///
+/// # Errors
+///
+/// If another process has it open, or it cannot be trusted.
+pub(crate) fn open_store(config: &Config) -> Result<Store> {
+    open_store_at(config, &config.data.join("db")).map_err(|error| {
+        match error.downcast_ref::<StoreError>() {
+            Some(StoreError::Locked { .. }) => anyhow::anyhow!(
+                "the data folder {} is in use by another process",
+                config.data.display()
+            ),
+            _ => error,
+        }
+    })
+}
+
+/// Opens a database in another place as a node would.
+///
+/// # Errors
+///
+/// As [`open_store`].
+pub(crate) fn open_store_at(config: &Config, folder: &Path) -> Result<Store> {
+    let options =
+        StoreOptions { cache_bytes: config.store.cache_mib << 20, ..StoreOptions::default() };
+    Ok(Store::open(folder, &options)?)
+}
+
 /// Opens everything on disk and checks that it belongs together.
 fn open(config: &Config) -> Result<Disk> {
     let spec = qenex_genesis::read(&config.genesis)
@@ -369,15 +398,7 @@ fn open(config: &Config) -> Result<Disk> {
         })?;
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot create {}", config.data.display()))?;
-    let options =
-        StoreOptions { cache_bytes: config.store.cache_mib << 20, ..StoreOptions::default() };
-    let store = Store::open(config.data.join("db"), &options).map_err(|error| match error {
-        StoreError::Locked { .. } => anyhow::anyhow!(
-            "the data folder {} is in use by another process",
-            config.data.display()
-        ),
-        other => other.into(),
-    })?;
+    let store = open_store(config)?;
     let genesis = qenex_genesis::state_changes(&spec)?;
     let spec = Arc::new(spec);
     let chain =

@@ -170,6 +170,7 @@ impl Chain {
                     receipts: Vec::new(),
                     ethereum,
                 };
+                store.set_chain(rules.chain_id(), hash).map_err(ExecError::state)?;
                 store.commit_blocks(&[record(&block, Bytes::new())]).map_err(ExecError::state)?;
             }
             Some(stored) if stored != hash => {
@@ -261,6 +262,15 @@ impl Chain {
     #[must_use]
     pub const fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Makes a database of its own in a new folder, as it is now; see [`Store::checkpoint`].
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`] if it cannot be made.
+    pub fn checkpoint(&self, to: &std::path::Path) -> Result<(), ExecError> {
+        self.store.checkpoint(to).map_err(ExecError::state)
     }
 
     /// The first damage of the store that anybody met, if any: the node must stop.

@@ -19,6 +19,7 @@
 //! [`tables`] is the on-disk format, in one file.
 
 mod blocks;
+mod checkpoint;
 mod error;
 mod log;
 mod options;

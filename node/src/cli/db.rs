@@ -1,6 +1,7 @@
 //! `qenex db`: what a node keeps on disk, checked and measured. The node must not run.
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use qenex_consensus::{
 };
 use qenex_crypto::CommitteeVerifier;
 use qenex_exec::verify_chain;
-use qenex_store::{Store, StoreOptions, TableStats};
+use qenex_store::{Store, TableStats};
 use qenex_types::ChainSpec;
 use qenex_wal::Wal;
 use rayon::prelude::*;
@@ -22,7 +23,7 @@ use serde_json::json;
 use crate::{
     config::Config,
     consensus::{BlockBinding, EPOCH, FinalityProof, open_blocks},
-    run::{public_keys, unusable},
+    run::{open_store, public_keys, unusable},
 };
 
 /// Pause between two lines of progress.
@@ -65,9 +66,7 @@ impl Args {
         let config = Config::read(&self.config)?;
         let folder = config.data.join("db");
         ensure!(folder.exists(), "there is no database at {}", folder.display());
-        let options =
-            StoreOptions { cache_bytes: config.store.cache_mib << 20, ..StoreOptions::default() };
-        let store = Store::open(&folder, &options)?;
+        let store = open_store(&config)?;
         Ok((config, store))
     }
 
@@ -85,7 +84,7 @@ impl Args {
         };
         let report = verify_chain(&store, &mut progress)?;
         println!("blocks    0 to {}, {} transactions", report.head, report.transactions);
-        let proofs = verify_proofs(&store, &spec, report.head, &mut progress)?;
+        let proofs = verify_proofs(&store, &spec, 1..=report.head, &mut progress)?;
         println!("finality  {proofs} commit certificates");
         let state = report.state;
         println!(
@@ -155,10 +154,10 @@ fn line(table: &TableStats) {
 
 /// Every block's proof must fit to its header, every certificate be genuine, and the last block have
 /// one: it proves all before it.
-fn verify_proofs(
+pub(crate) fn verify_proofs(
     store: &Store,
     spec: &ChainSpec,
-    head: u64,
+    blocks: RangeInclusive<u64>,
     progress: &mut dyn FnMut(&str, u64),
 ) -> Result<u64> {
     let chain_id = spec.digest()?;
@@ -191,7 +190,8 @@ fn verify_proofs(
             store.condemn(format!("the proof that block {number} is final: {error:#}")).into()
         })
     };
-    let (mut proven, mut from) = (0_u64, 1);
+    let (mut from, head) = ((*blocks.start()).max(1), *blocks.end());
+    let mut proven = 0_u64;
     while from <= head {
         let to = from.saturating_add(255).min(head);
         let found = (from..=to)

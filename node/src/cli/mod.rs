@@ -7,6 +7,7 @@ mod evm;
 mod genesis;
 mod keys;
 mod node;
+mod snapshot;
 mod testnet;
 
 use anyhow::Result;
@@ -49,6 +50,11 @@ enum Command {
         #[command(subcommand)]
         command: db::Command,
     },
+    /// Make, show and restore snapshots of a node's database.
+    Snapshot {
+        #[command(subcommand)]
+        command: snapshot::Command,
+    },
     /// Import and serve Ethereum chains.
     Eth {
         #[command(subcommand)]
@@ -71,6 +77,7 @@ impl Cli {
             Command::Genesis { command } => command.run(),
             Command::Bench { command } => command.run(),
             Command::Db { command } => command.run(),
+            Command::Snapshot { command } => command.run(),
             Command::Eth { command } => command.run(),
             Command::Evm { command } => command.run(),
         }

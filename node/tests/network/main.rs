@@ -12,4 +12,5 @@ mod damage;
 mod harness;
 mod input;
 mod life;
+mod snapshot;
 mod wallet;
