@@ -218,11 +218,19 @@ pub(crate) struct StoreConfig {
     pub(crate) keep_states: u64,
     /// How many blocks back accounts and slots can be proven.
     pub(crate) proof_window: u64,
+    /// Whether values are encrypted on disk, with a key that the keystore protects.
+    pub(crate) encrypt: bool,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { cache_mib: 256, pruning: Pruning::Full, keep_states: 100_000, proof_window: 256 }
+        Self {
+            cache_mib: 256,
+            pruning: Pruning::Full,
+            keep_states: 100_000,
+            proof_window: 256,
+            encrypt: false,
+        }
     }
 }
 

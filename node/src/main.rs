@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod consensus;
 mod control;
+mod db_key;
 mod gossip;
 mod info;
 mod keys;

@@ -23,7 +23,7 @@ use qenex_rpc_eth::{NodeInfo, RpcContext};
 use qenex_rpc_rest::{
     ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, serve, serve_ops,
 };
-use qenex_store::{Store, StoreError, StoreOptions};
+use qenex_store::{Store, StoreError};
 use qenex_types::ChainSpec;
 use qenex_wal::{Wal, WalError};
 use tokio::sync::{broadcast, mpsc as async_mpsc};
@@ -36,7 +36,9 @@ use crate::{
         Bodies, Driver, DriverHandle, EPOCH, Executor, Job, Shared, Standing, WorkFlag,
         final_proof, on_message, on_request,
     },
-    control, gossip, info, keys,
+    control,
+    db_key::{self, Access},
+    gossip, info, keys,
 };
 
 /// Final blocks a slow listener may fall behind before it misses some.
@@ -354,8 +356,8 @@ impl Servers {
 /// # Errors
 ///
 /// If another process has it open, or it cannot be trusted.
-pub(crate) fn open_store(config: &Config) -> Result<Store> {
-    open_store_at(config, &config.data.join("db")).map_err(|error| {
+pub(crate) fn open_store(config: &Config, access: &Access<'_>) -> Result<Store> {
+    open_store_at(access, &config.data.join("db")).map_err(|error| {
         match error.downcast_ref::<StoreError>() {
             Some(StoreError::Locked { .. }) => anyhow::anyhow!(
                 "the data folder {} is in use by another process",
@@ -371,10 +373,8 @@ pub(crate) fn open_store(config: &Config) -> Result<Store> {
 /// # Errors
 ///
 /// As [`open_store`].
-pub(crate) fn open_store_at(config: &Config, folder: &Path) -> Result<Store> {
-    let options =
-        StoreOptions { cache_bytes: config.store.cache_mib << 20, ..StoreOptions::default() };
-    Ok(Store::open(folder, &options)?)
+pub(crate) fn open_store_at(access: &Access<'_>, folder: &Path) -> Result<Store> {
+    Ok(Store::open(folder, &access.options(folder)?)?)
 }
 
 /// Opens everything on disk and checks that it belongs together.
@@ -398,7 +398,10 @@ fn open(config: &Config) -> Result<Disk> {
         })?;
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot create {}", config.data.display()))?;
-    let store = open_store(config)?;
+    db_key::finish_rewrite(&config.data)?;
+    let access = Access::with_seeds(config, &seeds);
+    access.require(&config.data.join("db"))?;
+    let store = open_store(config, &access)?;
     let genesis = qenex_genesis::state_changes(&spec)?;
     let spec = Arc::new(spec);
     let chain =
@@ -431,8 +434,47 @@ fn open(config: &Config) -> Result<Disk> {
         );
     }
     let bodies = Bodies::open(&config.data.join("open-blocks"), chain.head().header.number)?;
+    check_not_older(config, &chain, record.as_ref(), &bodies)?;
     let me = ValidatorIndex(u16::try_from(me)?);
     Ok(Disk { spec, chain_id, seeds, key, me, chain: Arc::new(chain), wal, record, bodies })
+}
+
+/// Refuses a database older than the votes: an earlier copy of it put in its place.
+///
+/// The block of the last vote was on disk before the vote was. It is final, or lost to another that
+/// is, or still open. An empty database is being fetched anew, and one put back by `qenex snapshot
+/// restore` says so; both catch up.
+fn check_not_older(
+    config: &Config,
+    chain: &Chain,
+    record: Option<&DurableRecord>,
+    bodies: &Bodies,
+) -> Result<()> {
+    let head = chain.head();
+    let Some(record) = record.filter(|_| head.header.number > 0) else { return Ok(()) };
+    let proof = final_proof(chain, head.header.number)?;
+    let final_view = proof.and_then(|proof| proof.certificate).map(|c| c.reference.view);
+    let vote = &record.prepared;
+    let known = vote.message.is_none()
+        || Some(vote.view) <= final_view
+        || bodies.get(&vote.hash).is_some()
+        || chain.block_by_hash(vote.hash)?.is_some();
+    let restored = chain.is_restored()?;
+    match (known, restored) {
+        (true, false) => Ok(()),
+        (true, true) => Ok(chain.set_restored(false)?),
+        (false, true) => {
+            tracing::info!(height = head.header.number, "put back from a snapshot: catching up");
+            Ok(())
+        }
+        (false, false) => bail!(
+            "the database in {} ends with block {} and does not know the block of this validator's \
+             last vote: it is an older copy, or open-blocks was lost; put the newest back, or move \
+             its folder `db` away and start again: the node fetches the chain from its peers",
+            config.data.display(),
+            head.header.number
+        ),
+    }
 }
 
 pub(crate) fn public_keys(spec: &ChainSpec) -> Result<Vec<HybridPublicKey>> {

@@ -51,7 +51,7 @@ impl Store {
             self.add_block(&mut batch, block)?;
         }
         let new = Head { number: last.number, hash: last.hash };
-        batch.put_cf(self.table(tables::META)?, tables::META_HEAD, new.encode());
+        self.put(&mut batch, tables::META, tables::META_HEAD, &new.encode())?;
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         self.inner.db.write_opt(batch, &synced).map_err(|error| self.fail(error))?;
@@ -62,17 +62,16 @@ impl Store {
     fn add_block(&self, batch: &mut WriteBatch, block: &BlockRecord) -> Result<(), StoreError> {
         let number = block.number.to_be_bytes();
         let header = [block.hash.as_slice(), &block.header].concat();
-        batch.put_cf(self.table(tables::HEADERS)?, number, header);
-        batch.put_cf(self.table(tables::BODIES)?, number, &block.transactions);
-        batch.put_cf(self.table(tables::RECEIPTS)?, number, &block.receipts);
-        batch.put_cf(self.table(tables::CERTIFICATES)?, number, &block.certificate);
-        batch.put_cf(self.table(tables::BLOCK_BY_HASH)?, block.hash, number);
-        let transactions = self.table(tables::TX_BY_HASH)?;
+        self.put(batch, tables::HEADERS, &number, &header)?;
+        self.put(batch, tables::BODIES, &number, &block.transactions)?;
+        self.put(batch, tables::RECEIPTS, &number, &block.receipts)?;
+        self.put(batch, tables::CERTIFICATES, &number, &block.certificate)?;
+        self.put(batch, tables::BLOCK_BY_HASH, block.hash.as_slice(), &number)?;
         let mut location = [0; 12];
         location[..8].copy_from_slice(&number);
         for (index, hash) in (0_u32..).zip(&block.tx_hashes) {
             location[8..].copy_from_slice(&index.to_be_bytes());
-            batch.put_cf(transactions, hash, location);
+            self.put(batch, tables::TX_BY_HASH, hash.as_slice(), &location)?;
         }
         Ok(())
     }

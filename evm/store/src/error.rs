@@ -24,6 +24,14 @@ pub enum StoreError {
         /// What this program reads and writes.
         expected: u32,
     },
+    /// The key does not fit to the database, or one of the two has none.
+    #[error("the database at {} {what}", path.display())]
+    Key {
+        /// The database folder.
+        path: PathBuf,
+        /// What does not fit.
+        what: &'static str,
+    },
     /// A checksum or a structure on disk is wrong, or rows contradict each other.
     #[error("the database at {} is damaged: {detail}; {REMEDY}", path.display())]
     Corrupt {

@@ -5,7 +5,7 @@ use rocksdb::{
     DataBlockIndexType, LogLevel, Options, SliceTransform,
 };
 
-use crate::tables;
+use crate::{seal::StoreKey, tables};
 
 /// What an operator may choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct StoreOptions {
     pub background_jobs: u16,
     /// Files RocksDB may hold open at once.
     pub max_open_files: u16,
+    /// The key, if values are encrypted.
+    pub key: Option<StoreKey>,
 }
 
 impl Default for StoreOptions {
@@ -27,6 +29,7 @@ impl Default for StoreOptions {
             write_buffer_bytes: 64 << 20,
             background_jobs: 2,
             max_open_files: 1024,
+            key: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use rocksdb::{DBIteratorWithThreadMode, Direction, IteratorMode, ReadOptions};
 
 use crate::{
     error::StoreError,
+    seal,
     store::Store,
     tables::{self, Account, ChangesRow, RowError},
 };
@@ -33,9 +34,9 @@ impl<T> Iterator for Scan<'_, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = match self.rows.as_mut()?.next()? {
-            Ok((key, value)) => {
-                (self.decode)(&key, &value).map_err(|error| self.store.bad_row(self.table, error))
-            }
+            Ok((key, row)) => seal::open(self.store.inner.seal.as_ref(), self.table, &key, &row)
+                .and_then(|value| (self.decode)(&key, &value))
+                .map_err(|error| self.store.bad_row(self.table, error)),
             Err(error) => Err(self.store.fail(error)),
         };
         if row.is_err() {
@@ -60,6 +61,27 @@ impl Store {
         let start = IteratorMode::From(from, Direction::Forward);
         let rows = self.inner.db.iterator_cf_opt(self.table(table)?, options, start);
         Ok(Scan { store: self, table, rows: Some(rows), decode })
+    }
+
+    /// All rows of a table as they are, but for those of `meta` that are never encrypted.
+    pub(crate) fn rows(
+        &self,
+        table: &'static str,
+    ) -> Result<impl Iterator<Item = Result<(Bytes, Bytes), StoreError>>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        options.fill_cache(false);
+        let rows = self.inner.db.iterator_cf_opt(self.table(table)?, options, IteratorMode::Start);
+        let plain = move |key: &[u8]| {
+            let name = key == tables::META_SCHEMA || key.starts_with(tables::META_CIPHER);
+            table == tables::META && name
+        };
+        Ok(rows.filter(move |row| !row.as_ref().is_ok_and(|(key, _)| plain(key))).map(move |row| {
+            let (key, row) = row.map_err(|error| self.fail(error))?;
+            let value = seal::open(self.inner.seal.as_ref(), table, &key, &row)
+                .map_err(|error| self.bad_row(table, error))?;
+            Ok((Bytes::copy_from_slice(&key), value.into_owned().into()))
+        }))
     }
 
     /// Accounts as of the state head, from keccak256(address) `from` on.

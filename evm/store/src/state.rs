@@ -5,6 +5,7 @@ use rocksdb::{ReadOptions, WriteBatch};
 
 use crate::{
     error::StoreError,
+    seal,
     store::Store,
     tables::{self, Account, ChangesRow, RowError, StateHead},
 };
@@ -47,36 +48,39 @@ impl StateBatch<'_> {
     ///
     /// [`StoreError::Corrupt`] if a table is missing.
     pub fn add(&mut self, change: &StateChange) -> Result<(), StoreError> {
-        let table = |name| self.store.table(name);
+        let store = self.store;
         let batch = &mut self.batch;
         match change {
             StateChange::Account(ah, Some(account)) => {
-                batch.put_cf(table(tables::ACCOUNTS)?, ah, account.encode());
+                store.put(batch, tables::ACCOUNTS, ah.as_slice(), &account.encode())?;
             }
-            StateChange::Account(ah, None) => batch.delete_cf(table(tables::ACCOUNTS)?, ah),
+            StateChange::Account(ah, None) => {
+                batch.delete_cf(store.table(tables::ACCOUNTS)?, ah);
+            }
             StateChange::Storage(ah, sh, value) => {
                 let key = tables::storage_key(ah, sh);
                 if value.is_zero() {
-                    batch.delete_cf(table(tables::STORAGE)?, key);
+                    batch.delete_cf(store.table(tables::STORAGE)?, key);
                 } else {
-                    batch.put_cf(table(tables::STORAGE)?, key, tables::encode_word(*value));
+                    store.put(batch, tables::STORAGE, &key, &tables::encode_word(*value))?;
                 }
             }
-            StateChange::Code(hash, code) => batch.put_cf(table(tables::CODE)?, hash, code),
-            StateChange::Node(key, Some(row)) => batch.put_cf(table(tables::TRIE)?, key, row),
-            StateChange::Node(key, None) => batch.delete_cf(table(tables::TRIE)?, key),
+            StateChange::Code(hash, code) => {
+                store.put(batch, tables::CODE, hash.as_slice(), code)?;
+            }
+            StateChange::Node(key, Some(row)) => store.put(batch, tables::TRIE, key, row)?,
+            StateChange::Node(key, None) => batch.delete_cf(store.table(tables::TRIE)?, key),
             StateChange::AccountBefore(ah, number, before) => {
                 let key = tables::account_history_key(ah, *number);
                 let row = before.map(|account| account.encode()).unwrap_or_default();
-                batch.put_cf(table(tables::ACCOUNT_HISTORY)?, key, row);
+                store.put(batch, tables::ACCOUNT_HISTORY, &key, &row)?;
             }
             StateChange::StorageBefore(ah, sh, number, before) => {
                 let key = tables::storage_history_key(ah, sh, *number);
-                let row = tables::encode_word(*before);
-                batch.put_cf(table(tables::STORAGE_HISTORY)?, key, row);
+                store.put(batch, tables::STORAGE_HISTORY, &key, &tables::encode_word(*before))?;
             }
             StateChange::Changes(number, changes) => {
-                batch.put_cf(table(tables::CHANGES)?, number.to_be_bytes(), changes.encode());
+                store.put(batch, tables::CHANGES, &number.to_be_bytes(), &changes.encode())?;
             }
         }
         Ok(())
@@ -105,7 +109,7 @@ impl Store {
     /// [`StoreError::Io`] if the disk fails; the node must stop.
     pub fn flush_state(&self, batch: StateBatch<'_>, head: StateHead) -> Result<(), StoreError> {
         let mut batch = batch.batch;
-        batch.put_cf(self.table(tables::META)?, tables::META_STATE_HEAD, head.encode());
+        self.put(&mut batch, tables::META, tables::META_STATE_HEAD, &head.encode())?;
         self.inner.db.write(batch).map_err(|error| self.fail(error))
     }
 
@@ -234,7 +238,7 @@ impl Store {
             }
             batch.delete_cf(changes, number.saturating_sub(1).to_be_bytes());
         }
-        batch.put_cf(self.table(tables::META)?, tables::META_STATE_FLOOR, floor.to_be_bytes());
+        self.put(&mut batch, tables::META, tables::META_STATE_FLOOR, &floor.to_be_bytes())?;
         self.inner.db.write(batch).map_err(|error| self.fail(error))
     }
 
@@ -252,7 +256,10 @@ impl Store {
         let prefix = &key[..key.len().saturating_sub(8)];
         match rows.item() {
             Some((found, row)) if found.starts_with(prefix) => {
-                decode(row).map(Some).map_err(|error| self.bad_row(name, error))
+                seal::open(self.inner.seal.as_ref(), name, found, row)
+                    .and_then(|value| decode(&value))
+                    .map(Some)
+                    .map_err(|error| self.bad_row(name, error))
             }
             Some(_) => Ok(None),
             None => rows.status().map(|()| None).map_err(|error| self.fail(error)),

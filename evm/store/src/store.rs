@@ -1,18 +1,20 @@
 //! Opening the database, and the plain reads all tables share.
 
 use std::{
+    borrow::Cow,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
 use alloy_primitives::{B256, Bytes};
 use parking_lot::Mutex;
-use rocksdb::{ColumnFamily, DB, IteratorMode, Options};
+use rocksdb::{ColumnFamily, DB, IteratorMode, Options, WriteBatch};
 
 use crate::{
     error::{StoreError, extension, names},
     log,
     options::{self, StoreOptions},
+    seal::{self, Seal, StoreKey},
     tables::{self, Head, RowError, StateHead},
 };
 
@@ -29,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) head: Mutex<Option<Head>>,
     /// The first damage anybody met.
     damage: OnceLock<StoreError>,
+    /// Encrypts values, if they are.
+    pub(crate) seal: Option<Seal>,
 }
 
 impl std::fmt::Debug for Store {
@@ -70,21 +74,73 @@ impl Store {
         let db = DB::open_cf_descriptors(&database, path, options::tables(options))
             .map_err(|error| classify(path, error))?;
         let (head, damage) = (Mutex::new(None), OnceLock::new());
-        let store = Self { inner: Arc::new(Inner { db, path: path.to_owned(), head, damage }) };
+        let inner = Inner { db, path: path.to_owned(), head, damage, seal: None };
+        let mut store = Self { inner: Arc::new(inner) };
 
-        match store.meta(tables::META_SCHEMA)? {
+        let schema = store.raw_meta(tables::META_SCHEMA)?;
+        let fresh = schema.is_none();
+        match schema {
             Some(schema) if schema[..] == tables::SCHEMA.to_be_bytes() => {}
             Some(schema) => {
                 return Err(wrong(format!("0x{}", alloy_primitives::hex::encode(schema))));
             }
             // Nothing in it: it was just made, or its maker was stopped before the line below.
-            None if store.is_empty(tables::META)? && store.is_empty(tables::HEADERS)? => {
-                store.put_meta(tables::META_SCHEMA, &tables::SCHEMA.to_be_bytes())?;
-            }
+            None if store.is_empty(tables::HEADERS)? => {}
             None => return Err(wrong("none".to_owned())),
+        }
+        let seal = store.prepare_seal(options.key.as_ref(), fresh)?;
+        if let Some(inner) = Arc::get_mut(&mut store.inner) {
+            inner.seal = seal;
+        }
+        if fresh {
+            // Last: with it the database is one, encrypted or not.
+            store.put_raw_meta(tables::META_SCHEMA, &tables::SCHEMA.to_be_bytes())?;
         }
         *store.inner.head.lock() = store.read_head()?;
         Ok(store)
+    }
+
+    /// Compares the key with the database, makes a new one an encrypted one if there is a key, and
+    /// draws the salt of this opening.
+    fn prepare_seal(
+        &self,
+        key: Option<&StoreKey>,
+        fresh: bool,
+    ) -> Result<Option<Seal>, StoreError> {
+        let refuse = |what| StoreError::Key { path: self.inner.path.clone(), what };
+        let cipher = self.raw_meta(tables::META_CIPHER)?;
+        let Some(key) = key else {
+            return match cipher {
+                None => Ok(None),
+                Some(_) => Err(refuse("is encrypted: its key is needed")),
+            };
+        };
+        let failed = || StoreError::Io { detail: "cannot derive keys".to_owned() };
+        let check = key.check().ok_or_else(failed)?;
+        let expected = [&[1][..], &key.epoch.to_be_bytes(), &check].concat();
+        match cipher {
+            Some(cipher) if cipher == expected => {}
+            Some(_) => return Err(refuse("is encrypted with another key")),
+            None if fresh => self.put_raw_meta(tables::META_CIPHER, &expected)?,
+            None => return Err(refuse("is not encrypted, but a key for it was given")),
+        }
+        let name = |number: u32| [tables::META_SALT, &number.to_be_bytes()].concat();
+        let (mut salts, mut number) = (Vec::new(), 0_u32);
+        while let Some(salt) = self.raw_meta(&name(number))? {
+            salts.push(salt.to_vec());
+            number = number.saturating_add(1);
+        }
+        let mut salt = vec![0; 32];
+        aws_lc_rs::rand::fill(&mut salt).map_err(|_| failed())?;
+        self.put_raw_meta(&name(number), &salt)?;
+        salts.push(salt);
+        Seal::new(key, &salts).map(Some).ok_or_else(failed)
+    }
+
+    /// Whether values are encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.inner.seal.is_some()
     }
 
     /// The folder the database lives in.
@@ -138,10 +194,19 @@ impl Store {
     ///
     /// [`StoreError`] if the disk fails.
     pub fn put_meta(&self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.put_raw_meta(name, &self.sealed(tables::META, name, value)?)
+    }
+
+    fn put_raw_meta(&self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let mut synced = rocksdb::WriteOptions::default();
         synced.set_sync(true);
         let meta = self.table(tables::META)?;
         self.inner.db.put_cf_opt(meta, name, value, &synced).map_err(|error| self.fail(error))
+    }
+
+    fn raw_meta(&self, name: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let row = self.inner.db.get_cf(self.table(tables::META)?, name);
+        Ok(row.map_err(|error| self.fail(error))?.map(Bytes::from))
     }
 
     /// Hash of block 0, once [`Store::set_chain`] has written it.
@@ -224,7 +289,39 @@ impl Store {
 
     pub(crate) fn get(&self, name: &'static str, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let row = self.inner.db.get_cf(self.table(name)?, key);
-        Ok(row.map_err(|error| self.fail(error))?.map(Bytes::from))
+        let Some(row) = row.map_err(|error| self.fail(error))? else { return Ok(None) };
+        match &self.inner.seal {
+            None => Ok(Some(row.into())),
+            Some(seal) => {
+                let value =
+                    seal.open(name, key, &row).map_err(|error| self.bad_row(name, error))?;
+                Ok(Some(value.into()))
+            }
+        }
+    }
+
+    /// A value as it is stored.
+    pub(crate) fn sealed<'a>(
+        &self,
+        name: &str,
+        key: &[u8],
+        value: &'a [u8],
+    ) -> Result<Cow<'a, [u8]>, StoreError> {
+        let Some(seal) = &self.inner.seal else { return Ok(Cow::Borrowed(value)) };
+        let failed = || StoreError::Io { detail: "cannot encrypt a value".to_owned() };
+        seal.seal(name, key, value).map(Cow::Owned).ok_or_else(failed)
+    }
+
+    /// Adds a row to a batch.
+    pub(crate) fn put(
+        &self,
+        batch: &mut WriteBatch,
+        name: &'static str,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        batch.put_cf(self.table(name)?, key, self.sealed(name, key, value)?);
+        Ok(())
     }
 
     pub(crate) fn decoded<T>(
@@ -235,7 +332,9 @@ impl Store {
     ) -> Result<Option<T>, StoreError> {
         let row = self.inner.db.get_pinned_cf(self.table(name)?, key);
         let row = row.map_err(|error| self.fail(error))?;
-        row.map(|row| decode(&row)).transpose().map_err(|error| self.bad_row(name, error))
+        row.map(|row| decode(&seal::open(self.inner.seal.as_ref(), name, key, &row)?))
+            .transpose()
+            .map_err(|error| self.bad_row(name, error))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The on-disk format: every table, key and value, in one file. Append-only: a change of a line
 //! here needs a new [`SCHEMA`] number.
 //!
-//! All integers are big-endian. `ah` is keccak256(address), `sh` is keccak256(slot), `n` a block
+//! In an encrypted database every value is sealed (`seal.rs`) but three of `meta`: the schema and
+//! what the encryption itself needs. All integers are big-endian. `ah` is keccak256(address), `sh` is keccak256(slot), `n` a block
 //! number (8 bytes).
 //!
 //! | table | key | value |
@@ -65,6 +66,13 @@ pub const META_HEAD: &[u8] = b"head";
 pub const META_STATE_HEAD: &[u8] = b"state_head";
 /// `meta`: the oldest block whose state can still be read, 8 bytes; absent: block 0.
 pub const META_STATE_FLOOR: &[u8] = b"state_floor";
+/// `meta`, never encrypted: how values are encrypted; absent if they are not. Kind (1; 1 is
+/// AES-256-GCM), epoch of the key (4), what tells the key from others (32).
+pub const META_CIPHER: &[u8] = b"cipher";
+/// `meta`, never encrypted: with the number of an opening (4) behind it, the salt of its key, 32 bytes.
+pub const META_SALT: &[u8] = b"cipher_salt";
+/// `meta`: not empty while the database is one put back from a snapshot that has not yet caught up.
+pub const META_RESTORED: &[u8] = b"restored";
 /// `meta`: hash of block 0, 32 bytes.
 pub const META_GENESIS_HASH: &[u8] = b"genesis_hash";
 /// `meta`: EIP-155 chain id, 8 bytes.
@@ -89,6 +97,9 @@ pub enum RowError {
     /// A row that must be there is not.
     #[error("missing row")]
     Missing,
+    /// An encrypted value was changed, moved from elsewhere, or is of another key.
+    #[error("a value that was not encrypted for this row")]
+    Sealed,
 }
 
 /// An account as the state trie sees it.

@@ -23,6 +23,7 @@ use serde_json::json;
 use crate::{
     config::Config,
     consensus::{BlockBinding, EPOCH, FinalityProof, open_blocks},
+    db_key::{self, Access},
     run::{open_store, public_keys, unusable},
 };
 
@@ -34,6 +35,12 @@ pub(crate) enum Command {
     /// Check everything: blocks, proofs of finality, state roots from scratch, every table against
     /// every other, the vote log and the open blocks. Exit status 78 if anything is wrong.
     Verify(Args),
+    /// Encrypt a database with a new key, which the keystore protects.
+    Encrypt(Args),
+    /// Encrypt an encrypted database with another key.
+    Rekey(Args),
+    /// Write an encrypted database in plain text.
+    Decrypt(Args),
     /// Show what each table takes on disk.
     Stats {
         #[command(flatten)]
@@ -42,6 +49,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How a database is rewritten.
+#[derive(Clone, Copy, Debug)]
+enum Rewrite {
+    Encrypt,
+    Rekey,
+    Decrypt,
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,6 +70,9 @@ impl Command {
     pub(crate) fn run(self) -> Result<()> {
         match self {
             Self::Verify(args) => args.verify().map_err(unusable),
+            Self::Encrypt(args) => args.rewrite(Rewrite::Encrypt),
+            Self::Rekey(args) => args.rewrite(Rewrite::Rekey),
+            Self::Decrypt(args) => args.rewrite(Rewrite::Decrypt),
             Self::Stats { args, json } => args.stats(json),
         }
     }
@@ -64,9 +82,10 @@ impl Args {
     /// The configuration and the database that must be there.
     fn open(&self) -> Result<(Config, Store)> {
         let config = Config::read(&self.config)?;
+        db_key::finish_rewrite(&config.data)?;
         let folder = config.data.join("db");
         ensure!(folder.exists(), "there is no database at {}", folder.display());
-        let store = open_store(&config)?;
+        let store = open_store(&config, &Access::new(&config))?;
         Ok((config, store))
     }
 
@@ -99,6 +118,46 @@ impl Args {
         let open = open_blocks(&config.data.join("open-blocks"))?;
         println!("votes     whole, with {open} open blocks");
         println!("everything fits together");
+        Ok(())
+    }
+
+    /// Copies the database row by row, encrypted otherwise, and puts the copy in its place.
+    #[expect(clippy::disallowed_methods, reason = "how often people are told of the progress")]
+    fn rewrite(&self, how: Rewrite) -> Result<()> {
+        let (config, store) = self.open()?;
+        let access = Access::new(&config);
+        let [old, new] = ["db", "db.rewriting"].map(|name| config.data.join(name));
+        let epoch = access.epoch(&old)?;
+        match (how, epoch) {
+            (Rewrite::Encrypt, 1..) => bail!("{} is encrypted already", old.display()),
+            (Rewrite::Rekey | Rewrite::Decrypt, 0) => bail!("{} is not encrypted", old.display()),
+            _ => {}
+        }
+        if new.exists() {
+            std::fs::remove_dir_all(&new)?;
+        }
+        if !matches!(how, Rewrite::Decrypt) {
+            access.create(&new, epoch.checked_add(1).context("too many keys")?)?;
+        }
+        let mut told = Instant::now();
+        let started = told;
+        store.copy_to(&new, &access.options(&new)?, &mut |table, rows| {
+            if told.elapsed() >= PAUSE {
+                told = Instant::now();
+                eprintln!("{table}: {rows} ...");
+            }
+        })?;
+        let copy = Store::open(&new, &access.options(&new)?)?;
+        ensure!(copy.head() == store.head(), "the copy ends with another block");
+        ensure!(copy.state_head()? == store.state_head()?, "the copy has another state");
+        drop((store, copy));
+        db_key::replace_database(&config.data)?;
+        println!("rewritten in {} ms", started.elapsed().as_millis());
+        match how {
+            Rewrite::Encrypt => println!("set store.encrypt = true in {}", self.config.display()),
+            Rewrite::Decrypt => println!("set store.encrypt = false in {}", self.config.display()),
+            Rewrite::Rekey => println!("the key has epoch {}", access.epoch(&old)?),
+        }
         Ok(())
     }
 

@@ -12,7 +12,8 @@ use crate::{
     cli::db::verify_proofs,
     config::Config,
     control,
-    run::{open_store, unusable},
+    db_key::{self, Access},
+    run::{open_store, open_store_at, unusable},
     snapshot::{self, Snapshot},
 };
 
@@ -64,11 +65,13 @@ fn create(config: &Path, to: &Path) -> Result<()> {
     let config = Config::read(config)?;
     std::fs::create_dir(to).with_context(|| format!("cannot create {}", to.display()))?;
     let to = to.canonicalize()?;
+    let access = Access::new(&config);
     if !control::checkpoint(&config.data, &to.join("db"))? {
-        let store = open_store(&config)?;
+        let store = open_store(&config, &access)?;
         store.checkpoint(&to.join("db"))?;
     }
-    let store = crate::run::open_store_at(&config, &to.join("db"))?;
+    db_key::copy(&config.data.join("db"), &to.join("db"))?;
+    let store = open_store_at(&access, &to.join("db"))?;
     let spec = qenex_genesis::read(&config.genesis)
         .with_context(|| format!("the specification {}", config.genesis.display()))?;
     let snapshot = Snapshot::complete(&to, &store, spec.chain_id)?;
@@ -136,7 +139,7 @@ fn restore(config: &Path, from: &Path) -> Result<()> {
     snapshot.check(from, Some(&draft), &mut progress(snapshot.bytes()))?;
     let copied = started.elapsed();
 
-    let store = crate::run::open_store_at(&config, &draft)?;
+    let store = open_store_at(&Access::new(&config), &draft)?;
     let head = store.head().context("the snapshot has no block")?;
     ensure!(
         (head.number, head.hash) == (snapshot.height, snapshot.hash),
@@ -148,6 +151,7 @@ fn restore(config: &Path, from: &Path) -> Result<()> {
     let chain = Chain::open_with(spec.into(), store, genesis, config.store.tree())
         .with_context(|| format!("this is no snapshot of {}", config.genesis.display()))?;
     chain.flush()?;
+    chain.set_restored(true)?;
     let state_root = chain.head().header.state_root;
     drop(chain);
     std::fs::rename(&draft, &database)?;

@@ -9,6 +9,7 @@ mod bank;
 mod clients;
 mod crash;
 mod damage;
+mod encrypted;
 mod harness;
 mod input;
 mod life;

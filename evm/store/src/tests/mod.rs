@@ -10,6 +10,8 @@ use crate::{
     tables::ChangesRow,
 };
 
+mod sealed;
+
 fn open(path: &Path) -> Result<Store, StoreError> {
     let options = StoreOptions { cache_bytes: 8 << 20, ..StoreOptions::default() };
     Store::open(path, &options)
