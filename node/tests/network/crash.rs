@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::{process::Command, time::sleep};
 
 use crate::{
-    harness::{Net, QENEX, until},
+    harness::{Net, QENEX, text_of, until},
     wallet::{VALUE, Wallet},
 };
 
@@ -192,6 +192,12 @@ async fn with_all_killed_under_load_nothing_acknowledged_is_lost() {
         net.all_alive();
     }
     assert_eq!(net.coins(0, to).await, U256::from(rounds * VALUE));
+    net.network.kill_all().await.unwrap();
+    for index in ALL {
+        let mut verify = Command::new(QENEX);
+        verify.args(["db", "verify", "--config"]).arg(net.config(index));
+        assert!(text_of(&mut verify).await.contains("everything fits together"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
