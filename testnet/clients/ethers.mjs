@@ -163,8 +163,86 @@ await run("ethers", async (step) => {
   const passed = pay(await mined("passing transaction", await reverter.check(100n)));
   expectEqual("logs of a passing transaction", passed.logs.length, 1);
 
+  step("replace a waiting transaction");
+  const probe = await deploy("Probe", 6, []);
+  const fees = { gasLimit: 21_000n, maxFeePerGas: 10n ** 12n };
+  const waiting = { ...fees, to: recipient, nonce: 8, maxPriorityFeePerGas: 10n ** 9n };
+  // Nonce 7 is missing, so nonce 8 waits.
+  const replaced = await wallet.sendTransaction({ ...waiting, value: 5n });
+  const cheap = await refusalOf(
+    "a replacement that pays no more",
+    wallet.sendTransaction({ ...waiting, value: 6n }),
+  );
+  expect(`not understood: ${cheap}`, isError(cheap, "REPLACEMENT_UNDERPRICED"));
+  const replacement = await wallet.sendTransaction({
+    ...waiting,
+    value: 7n,
+    maxFeePerGas: 2n * 10n ** 12n,
+    maxPriorityFeePerGas: 2n * 10n ** 9n,
+  });
+  const filling = await wallet.sendTransaction({ ...fees, to: recipient, nonce: 7, value: 1n });
+  pay(await mined("the missing nonce", filling), 1n);
+  pay(await mined("replacement", replacement), 7n);
+  const notice = await refusalOf("the replaced one", replaced.wait(1, 30_000));
+  expect(`not understood: ${notice}`, isError(notice, "TRANSACTION_REPLACED"));
+  expectEqual("what replaced it", notice.hash, replacement.hash);
+
+  step("trace a call that swallows a refusal");
+  const relayed = pay(await mined("relay", await probe.relay(await reverter.getAddress(), 101n)));
+  const top = await node.send("debug_traceTransaction", [relayed.hash, { tracer: "callTracer" }]);
+  expectEqual("callee", top.calls[0].to, (await reverter.getAddress()).toLowerCase());
+  expectEqual("its end", top.calls[0].error, "execution reverted");
+  const selectors = await node.send("debug_traceTransaction", [
+    relayed.hash,
+    { tracer: "4byteTracer" },
+  ]);
+  const check = reverter.interface.getFunction("check").selector;
+  expectEqual("what was called", selectors[`${check}-32`], 1);
+
+  step("act as a contract (EIP-7702)");
+  const others = [1, 2].map(() => Wallet.createRandom().address);
+  const nonce = await wallet.getNonce();
+  const authorization = await wallet.authorize({
+    address: await probe.getAddress(),
+    nonce: nonce + 1,
+  });
+  const both = await wallet.sendTransaction({
+    type: 4,
+    to: wallet.address,
+    data: probe.interface.encodeFunctionData("payBoth", [...others, 11n]),
+    authorizationList: [authorization],
+    gasLimit: 300_000n,
+  });
+  pay(await mined("payments of a delegated account", both), 22n);
+  expectEqual(
+    "the account's code",
+    await node.getCode(wallet.address),
+    `0xef0100${(await probe.getAddress()).slice(2).toLowerCase()}`,
+  );
+
+  step("ask several things in one request");
+  const sizes = [];
+  await node.on("debug", ({ action, payload }) => {
+    if (action === "sendRpcPayload") sizes.push([payload].flat().length);
+  });
+  const answers = await Promise.all([
+    ...others.map((address) => node.getBalance(address)),
+    node.getTransactionCount(wallet.address),
+  ]);
+  // The transaction and the authorization each use up a nonce.
+  expectEqual("answers", answers, [11n, 11n, nonce + 2]);
+  expect(`no batch among ${sizes}`, sizes.some((size) => size >= 3));
+
+  step("poll a filter");
+  const polled = await node.send("eth_newFilter", [{ address: filter.address, fromBlock: "0x0" }]);
+  expectEqual("logs of the filter", (await node.send("eth_getFilterLogs", [polled])).length, 2);
+  await token.transfer(recipient, 1n).then(async (sent) => pay(await mined("another", sent)));
+  expectEqual("new logs", (await node.send("eth_getFilterChanges", [polled])).length, 1);
+  expectEqual("no more", await node.send("eth_getFilterChanges", [polled]), []);
+  expectEqual("it was there", await node.send("eth_uninstallFilter", [polled]), true);
+
   step("balance the books");
-  expectEqual("transactions of the worker", await node.getTransactionCount(wallet.address), 6);
+  expectEqual("transactions of the worker", await node.getTransactionCount(wallet.address), 13);
   expectEqual("the worker's coins", await node.getBalance(wallet.address), ALLOWANCE - spent);
   const then = await node.getBalance(wallet.address, refused.blockNumber);
   expect("no balance at a past block", then > ALLOWANCE - spent);

@@ -206,8 +206,112 @@ await run("viem", async (step) => {
   expectEqual("status of the last transfer", final.status, "success");
   pay(final, 1n);
 
+  step("replace a waiting transaction");
+  const probe = await deploy("Probe", 7n, []);
+  const gas = { gas: 21_000n, maxFeePerGas: 10n ** 12n };
+  const waiting = { ...gas, to: recipient, nonce: 9, maxPriorityFeePerGas: 10n ** 9n };
+  // Nonce 8 is missing, so nonce 9 waits.
+  const replaced = await wallet.sendTransaction({ ...waiting, value: 5n });
+  const cheap = await refusalOf(
+    "a replacement that pays no more",
+    wallet.sendTransaction({ ...waiting, value: 6n }),
+  );
+  expect(`${cheap} names no price`, /replacement transaction underpriced/.test(cheap.message));
+  const replacement = await wallet.sendTransaction({
+    ...waiting,
+    value: 7n,
+    maxFeePerGas: 2n * 10n ** 12n,
+    maxPriorityFeePerGas: 2n * 10n ** 9n,
+  });
+  const filling = await wallet.sendTransaction({ ...gas, to: recipient, nonce: 8, value: 1n });
+  pay(await mined("the missing nonce", filling), 1n);
+  pay(await mined("replacement", replacement), 7n);
+  await refusalOf("the replaced one", node.getTransaction({ hash: replaced }));
+
+  step("trace a call that swallows a refusal");
+  const relayed = pay(
+    await mined(
+      "relay",
+      await wallet.writeContract({
+        ...probe,
+        functionName: "relay",
+        args: [reverter.address, 101n],
+      }),
+    ),
+  );
+  const trace = (tracer, tracerConfig) =>
+    node.request({
+      method: "debug_traceTransaction",
+      params: [relayed.transactionHash, { tracer, tracerConfig }],
+    });
+  const top = await trace("callTracer");
+  expectEqual("the called one", top.to, probe.address.toLowerCase());
+  expectEqual("calls inside", top.calls.length, 1);
+  expectEqual("callee", top.calls[0].to, reverter.address.toLowerCase());
+  expectEqual("its end", top.calls[0].error, "execution reverted");
+  const { pre, post } = await trace("prestateTracer", { diffMode: true });
+  const changed = post[probe.address.toLowerCase()].storage;
+  expectEqual("the slot after", Object.values(changed), [`0x${(101n).toString(16).padStart(64, "0")}`]);
+  expect("nothing before", pre[probe.address.toLowerCase()] !== undefined);
+  const steps = await node.request({
+    method: "debug_traceCall",
+    params: [{ to: probe.address, data: "0x4c5e4d0f" }, "latest", {}],
+  });
+  expect("no steps", steps.failed && steps.structLogs.length > 5);
+
+  step("act as a contract (EIP-7702)");
+  const others = [1, 2].map(() => privateKeyToAccount(generatePrivateKey()).address);
+  const authorization = await wallet.signAuthorization({
+    contractAddress: probe.address,
+    executor: "self",
+  });
+  const both = pay(
+    await mined(
+      "payments of a delegated account",
+      await wallet.writeContract({
+        abi: probe.abi,
+        address: worker.address,
+        functionName: "payBoth",
+        args: [...others, 11n],
+        authorizationList: [authorization],
+      }),
+    ),
+    22n,
+  );
+  expectEqual("type", both.type, "eip7702");
+  expectEqual(
+    "the account's code",
+    await node.getCode(worker),
+    `0xef0100${probe.address.slice(2).toLowerCase()}`,
+  );
+
+  step("ask several things in one request");
+  let requests = 0;
+  const counted = createPublicClient({
+    chain,
+    transport: http(options.rpc, {
+      batch: true,
+      onFetchRequest: () => {
+        requests += 1;
+      },
+    }),
+  });
+  const answers = await Promise.all([
+    ...others.map((address) => counted.getBalance({ address })),
+    counted.getChainId(),
+    counted.getTransactionCount(worker),
+  ]);
+  // The transaction and the authorization each use up a nonce.
+  expectEqual("answers", answers, [11n, 11n, id, 13]);
+  expectEqual("HTTP requests", requests, 1);
+
+  step("prove a slot");
+  const proof = await node.getProof({ address: probe.address, storageKeys: [`0x${"0".repeat(64)}`] });
+  expectEqual("the proven value", proof.storageProof[0].value, 101n);
+  expect("no nodes", proof.accountProof.length > 0 && proof.storageProof[0].proof.length > 0);
+
   step("balance the books");
-  expectEqual("transactions of the worker", await node.getTransactionCount(worker), 7);
+  expectEqual("transactions of the worker", await node.getTransactionCount(worker), 13);
   expectEqual("the worker's coins", await node.getBalance(worker), ALLOWANCE - spent);
   const then = { address: worker.address, blockNumber: refused.blockNumber };
   expect("no balance at a past block", (await node.getBalance(then)) > ALLOWANCE - spent);
