@@ -1,4 +1,4 @@
-//! The tools people use: viem, ethers, Forge and Cast.
+//! The tools people use: viem, ethers, web3.py, Hardhat, Forge and Cast.
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,109 @@ async fn script(net: &Net, name: &str, wallet: &Wallet) {
     node.arg(path).args(["--rpc", &endpoint.rpc, "--ws", &endpoint.ws]);
     let said = text_of(node.args(["--key", &wallet.key.to_string()])).await;
     assert!(said.contains(": ok in "), "{said}");
+}
+
+/// web3.py, in the folder where `scripts/setup test` puts it.
+async fn python(net: &Net, wallet: &Wallet) {
+    let home = std::env::var("HOME").unwrap();
+    let python = Path::new(&home).join(".cache/qenex/tools/web3/bin/python");
+    assert!(python.exists(), "{} is missing: run `scripts/setup test`", python.display());
+    let endpoint = &net.network.endpoints().validators[3];
+    let mut client = Command::new(python);
+    client.arg(workspace("testnet/clients/web3_client.py", "contracts"));
+    client.args(["--rpc", &endpoint.rpc, "--ws", &endpoint.ws]);
+    let said = text_of(client.args(["--key", &wallet.key.to_string()])).await;
+    assert!(said.contains("web3.py: ok in "), "{said}");
+}
+
+async fn hardhat(net: &Net, wallet: &Wallet) {
+    let folder = workspace("testnet/clients/hardhat", "testnet/clients/hardhat");
+    let mut hardhat = Command::new(folder.join("node_modules/.bin/hardhat"));
+    hardhat.args(["test", "--no-compile", "--network", "qenex"]).current_dir(folder);
+    hardhat.env("QENEX_RPC", net.rpc(0)).env("QENEX_KEY", wallet.key.to_string());
+    hardhat.env("HARDHAT_DISABLE_TELEMETRY_PROMPT", "true");
+    let said = text_of(&mut hardhat).await;
+    assert!(said.contains("4 passing"), "{said}");
+}
+
+/// Cast and Forge beyond sending: traces, replacing, EIP-7702, batches of reads, a fork.
+async fn more_foundry(net: &Net, wallet: &Wallet) {
+    let (key, url) = (wallet.key.to_string(), net.rpc(1));
+    let cast = |args: &[&str]| {
+        let mut cast = tool("cast");
+        cast.args(args).args(["--rpc-url", &url]);
+        cast
+    };
+    let created = |what: &str| {
+        let mut forge = tool("forge");
+        forge.args(["create", what, "--rpc-url", &url, "--private-key", &key, "--broadcast"]);
+        forge
+    };
+    let reverter =
+        address_after("Deployed to:", &text_of(&mut created("test/Reverter.sol:Reverter")).await);
+    let probe = address_after("Deployed to:", &text_of(&mut created("test/Probe.sol:Probe")).await);
+    let (reverter, probe) = (reverter.to_string(), probe.to_string());
+
+    // What a call is refused with.
+    let output = crate::harness::run_to_end(&mut cast(&["call", &reverter, "refuse()"])).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("refused: always"), "{said}");
+
+    let relay = ["send", &probe, "relay(address,uint256)", &reverter, "101", "--json"];
+    let said = text_of(cast(&relay).args(["--private-key", &key])).await;
+    let receipt: Value = serde_json::from_str(&said).unwrap();
+    let hash = receipt["transactionHash"].as_str().unwrap();
+    let options = r#"{"tracer":"callTracer"}"#;
+    let said = text_of(&mut cast(&["rpc", "debug_traceTransaction", hash, options])).await;
+    let trace: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(trace["calls"][0]["error"], "execution reverted");
+    // Executes the transaction again, locally, on the state it fetches.
+    let said = text_of(&mut cast(&["run", hash])).await;
+    assert!(said.contains("Transaction successfully executed"), "{said}");
+    let said = text_of(&mut cast(&["storage", &probe, "0"])).await;
+    assert_eq!(said.trim(), format!("0x{:064x}", 101));
+    let said = text_of(&mut cast(&["proof", &probe, "0x0"])).await;
+    let proof: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(proof["storageProof"][0]["value"], "0x65");
+
+    // A waiting transaction is replaced by a dearer one.
+    let nonce: u64 =
+        text_of(&mut cast(&["nonce", &wallet.address.to_string()])).await.trim().parse().unwrap();
+    let to = Address::repeat_byte(0xd7).to_string();
+    let send = |nonce: u64, value: &str, price: &str, wait: bool| {
+        let mut send = cast(&["send", &to, "--value", value, "--nonce", &nonce.to_string()]);
+        send.args(["--gas-price", price, "--priority-gas-price", price, "--private-key", &key]);
+        send.args(if wait { vec!["--json"] } else { vec!["--async"] });
+        send
+    };
+    let replaced = text_of(&mut send(nonce + 1, "5", "100gwei", false)).await;
+    let output = crate::harness::run_to_end(&mut send(nonce + 1, "6", "100gwei", false)).await;
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("replacement transaction underpriced")
+    );
+    let replacement = text_of(&mut send(nonce + 1, "7", "200gwei", false)).await;
+    text_of(&mut send(nonce, "1", "100gwei", true)).await;
+    let replacement: B256 = replacement.trim().parse().unwrap();
+    net.settled(&ALL, replacement).await;
+    assert_eq!(net.receipt(1, replaced.trim().parse().unwrap()).await, None);
+    assert_eq!(text_of(&mut cast(&["balance", &to])).await.trim(), "8");
+
+    // An account with the code of a contract (EIP-7702).
+    let own = wallet.address.to_string();
+    let store = ["send", &own, "store(uint256)", "9", "--auth", &probe, "--json"];
+    let said = text_of(cast(&store).args(["--private-key", &key])).await;
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["status"], "0x1", "{said}");
+    assert_eq!(text_of(&mut cast(&["storage", &own, "0"])).await.trim(), format!("0x{:064x}", 9));
+
+    // Forge's tests, on a fork of the network.
+    let said = text_of(
+        tool("forge")
+            .args(["test", "--fork-url", &url])
+            .env("FOUNDRY_TEST", "fork")
+            .env("QENEX_FORK_PROBE", &probe),
+    )
+    .await;
+    assert!(said.contains("1 passed; 0 failed; 0 skipped"), "{said}");
 }
 
 /// The address that follows some words.
@@ -106,15 +209,18 @@ async fn foundry(net: &Net, wallet: &Wallet) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn viem_ethers_and_foundry_work() {
+async fn viem_ethers_web3_py_hardhat_and_foundry_work() {
     let mut net = Net::started(4).await;
     // The scripts deploy what Forge compiles.
     text_of(tool("forge").arg("build")).await;
-    let (one, two, three) = (Wallet::dev(1), Wallet::dev(2), Wallet::dev(3));
+    let [one, two, three, four, five, six] = [1, 2, 3, 4, 5, 6].map(Wallet::dev);
     tokio::join!(
         script(&net, "viem.mjs", &one),
         script(&net, "ethers.mjs", &two),
-        foundry(&net, &three)
+        foundry(&net, &three),
+        more_foundry(&net, &four),
+        python(&net, &five),
+        hardhat(&net, &six),
     );
     // `cast block latest` until all four have the same height: an empty network makes a block a
     // second, and four calls take less.
