@@ -1,5 +1,6 @@
 //! Local networks of real processes, and the load generator.
 
+pub mod calls;
 pub mod load;
 pub mod network;
 

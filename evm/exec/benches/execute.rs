@@ -66,8 +66,9 @@ impl Measurement for ProcessorTime {
         0
     }
 
+    #[expect(clippy::float_arithmetic, reason = "criterion counts in floats")]
     fn to_f64(&self, value: &u64) -> f64 {
-        u32::try_from(*value).map_or(f64::MAX, f64::from) // 4 s at most.
+        Duration::from_nanos(*value).as_secs_f64() * 1e9
     }
 
     fn formatter(&self) -> &dyn ValueFormatter {

@@ -644,7 +644,7 @@ impl Chain {
     }
 
     /// The fields of a child's header that are known before execution.
-    fn child_header(
+    pub(crate) fn child_header(
         &self,
         parent: &Header,
         hash: B256,

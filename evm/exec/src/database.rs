@@ -4,12 +4,16 @@
 //! the state at most once a block; [`BlockState::changes`] gives what the block changed, and
 //! nothing that ended as it began.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use alloy_primitives::{
     Address, B256, U256, keccak256,
     map::{AddressMap, B256Map, U256Map},
 };
+use parking_lot::RwLock;
 use qenex_trie::{AccountInfo as TrieInfo, State, StateChanges};
 use revm::{
     Database, DatabaseCommit,
@@ -207,6 +211,30 @@ fn same(before: Option<&AccountInfo>, now: Option<&AccountInfo>) -> bool {
     }
 }
 
+/// Code whose jump targets are known, for all blocks and calls of the process: code is named by its
+/// content, so nothing in it can be of the wrong chain or block.
+static ANALYSED: LazyLock<RwLock<Analysed>> = LazyLock::new(RwLock::default);
+
+/// Most bytes of code kept analysed; then all is forgotten, which happens rarely.
+const MAX_ANALYSED: usize = 64 << 20;
+
+#[derive(Default)]
+struct Analysed {
+    codes: B256Map<Bytecode>,
+    bytes: usize,
+}
+
+impl Analysed {
+    fn keep(&mut self, hash: B256, code: &Bytecode) {
+        if self.bytes > MAX_ANALYSED {
+            *self = Self::default();
+        }
+        if self.codes.insert(hash, code.clone()).is_none() {
+            self.bytes = self.bytes.saturating_add(code.len());
+        }
+    }
+}
+
 impl Database for BlockState {
     type Error = StateUnavailable;
 
@@ -221,6 +249,9 @@ impl Database for BlockState {
         if let Some(code) = self.code.get(&code_hash) {
             return Ok(code.clone());
         }
+        if let Some(code) = ANALYSED.read().codes.get(&code_hash) {
+            return Ok(code.clone());
+        }
         let bytes = self
             .state
             .code(&code_hash)
@@ -228,7 +259,7 @@ impl Database for BlockState {
             .ok_or_else(|| StateUnavailable(format!("no code with hash {code_hash}")))?;
         let code = Bytecode::new_raw_checked(bytes)
             .map_err(|error| StateUnavailable(error.to_string()))?;
-        self.code.insert(code_hash, code.clone());
+        ANALYSED.write().keep(code_hash, &code);
         Ok(code)
     }
 

@@ -238,8 +238,12 @@ impl StateTree {
             if number >= forest.head.version {
                 return Ok(None);
             }
-            let offset = number.checked_sub(first).and_then(|n| usize::try_from(n).ok());
-            offset.and_then(|offset| forest.committed.get(offset)).map(|layer| base_of(layer))
+            if number + 1 == forest.head.version {
+                Some(forest.head)
+            } else {
+                let offset = number.checked_sub(first).and_then(|n| usize::try_from(n).ok());
+                offset.and_then(|offset| forest.committed.get(offset)).map(|layer| base_of(layer))
+            }
         };
         let base = match base {
             Some(base) => base,

@@ -1,13 +1,33 @@
 //! `qenex bench`: measuring.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::Result;
-use qenex_testnet::load::{self, LoadOptions};
+use anyhow::{Context as _, Result};
+use qenex_testnet::{
+    calls::{self, CallOptions},
+    load::{self, LoadOptions},
+};
 
 /// Measure a network.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Ask any JSON-RPC node the same question for a while and report answers a second.
+    Calls {
+        /// HTTP URL of the node.
+        #[arg(long, default_value = "http://127.0.0.1:8545")]
+        rpc: String,
+        /// Connections, each with one question at a time.
+        #[arg(long, default_value_t = 16)]
+        connections: usize,
+        /// How long, seconds.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// The method.
+        method: String,
+        /// Its parameters, a JSON array.
+        #[arg(default_value = "[]")]
+        params: String,
+    },
     /// Send signed transfers to any Ethereum JSON-RPC node and report throughput and latency.
     Load {
         /// HTTP URLs of the nodes, separated by commas.
@@ -40,7 +60,18 @@ pub(crate) enum Command {
 
 impl Command {
     pub(crate) fn run(self) -> Result<()> {
-        let Self::Load { rpc, senders, txs, rate, outstanding, batch, json, quiet } = self;
+        let (rpc, senders, txs, rate, outstanding, batch, json, quiet) = match self {
+            Self::Calls { rpc, connections, seconds, method, params } => {
+                let params = serde_json::from_str(&params).context("the parameters are no JSON")?;
+                let time = Duration::from_secs(seconds);
+                let options = CallOptions { rpc, method, params, connections, time };
+                println!("{}", super::runtime()?.block_on(calls::run(options))?);
+                return Ok(());
+            }
+            Self::Load { rpc, senders, txs, rate, outstanding, batch, json, quiet } => {
+                (rpc, senders, txs, rate, outstanding, batch, json, quiet)
+            }
+        };
         let options = LoadOptions {
             rpc,
             senders,

@@ -8,10 +8,10 @@ use std::{
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use parking_lot::Mutex;
 use qenex_exec::{Chain, SealedBlock, TraceBounds};
-use tokio::sync::Semaphore;
 
 use crate::{
     RpcConfig, RpcContext, admission::Admission, args::Args, error::Failure, filters::Filters,
+    lane::Lane,
 };
 
 /// Blocks this far below the head are in memory, decoded; older ones are read from disk.
@@ -29,21 +29,25 @@ pub(crate) struct Api {
     pub(crate) filters: Filters,
     /// The last suggested priority fee, and the height it was made at.
     pub(crate) suggested_tip: Mutex<Option<(u64, u128)>>,
-    heavy: Arc<Semaphore>,
-    traces: Arc<Semaphore>,
+    heavy: Lane,
+    traces: Lane,
 }
 
 impl Api {
-    pub(crate) fn new(config: RpcConfig, context: Arc<RpcContext>, admission: Admission) -> Self {
-        Self {
+    pub(crate) fn new(
+        config: RpcConfig,
+        context: Arc<RpcContext>,
+        admission: Admission,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
             filters: Filters::new(config.max_filters),
-            heavy: Arc::new(Semaphore::new(config.max_heavy.max(1))),
-            traces: Arc::new(Semaphore::new(config.max_traces.max(1))),
+            heavy: Lane::start("rpc-heavy", config.max_heavy)?,
+            traces: Lane::start("rpc-trace", config.max_traces)?,
             suggested_tip: Mutex::new(None),
             config,
             context,
             admission,
-        }
+        })
     }
 
     pub(crate) fn chain(&self) -> &Chain {
@@ -55,7 +59,7 @@ impl Api {
         self.chain().head().header.number
     }
 
-    /// Runs heavy work on a blocking thread, of which there are few at a time.
+    /// Runs heavy work on one of the few threads for it.
     pub(crate) async fn heavy<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
@@ -63,7 +67,7 @@ impl Api {
         self.blocking(&self.heavy, work).await
     }
 
-    /// Traces on a blocking thread, of which there are fewer still, within the bounds of a trace.
+    /// Traces on a thread of which there are fewer still, within the bounds of a trace.
     #[expect(clippy::disallowed_methods, reason = "how long a client may keep a thread busy")]
     pub(crate) async fn trace<T: Send + 'static>(
         self: &Arc<Self>,
@@ -83,17 +87,11 @@ impl Api {
 
     async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
-        lane: &Arc<Semaphore>,
+        lane: &Lane,
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let permit = Arc::clone(lane).acquire_owned().await.map_err(Failure::internal)?;
         let api = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work(&api);
-            drop(permit);
-            result
-        });
-        done.await.map_err(Failure::internal)?
+        lane.run(move || work(&api)).await
     }
 
     /// Runs work on the state after a block: at once for the head, else as heavy work.
@@ -129,6 +127,10 @@ impl Api {
 
     /// The height of the state parameter at `index`.
     pub(crate) fn state_arg(&self, args: &Args, index: usize) -> Result<u64, Failure> {
+        // What nearly all ask for; to find out in general costs as much as the answer.
+        if args.is_text(index, "latest") {
+            return Ok(self.height());
+        }
         self.resolve(args.optional(index)?)
     }
 

@@ -41,6 +41,12 @@ impl Args {
             .map_err(|error| Failure::params(format!("invalid argument {index}: {error}")))
     }
 
+    /// Whether the value at `index` is this text, as it stands in the request.
+    pub(crate) fn is_text(&self, index: usize, text: &str) -> bool {
+        let value = self.0.get(index).map_or("", |value| value.get());
+        value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) == Some(text)
+    }
+
     /// The text at `index`.
     pub(crate) fn text(&self, index: usize) -> Result<String, Failure> {
         self.get(index)

@@ -18,6 +18,7 @@ mod convert;
 mod error;
 mod filters;
 mod http;
+mod lane;
 mod methods;
 mod middleware;
 mod namespace;

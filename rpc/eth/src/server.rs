@@ -38,6 +38,9 @@ pub enum RpcError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// No threads to work on.
+    #[error("cannot start the threads that answer JSON-RPC: {0}")]
+    Threads(#[source] std::io::Error),
     /// Two methods of one name.
     #[error("cannot register the methods: {0}")]
     Methods(#[from] RegisterMethodError),
@@ -112,7 +115,8 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
         .set_tcp_no_delay(true)
         .build();
 
-    let api = Arc::new(Api::new(config, Arc::clone(&context), admission));
+    let api = Api::new(config, Arc::clone(&context), admission).map_err(RpcError::Threads)?;
+    let api = Arc::new(api);
     let hub = Arc::new(subscribe::Hub::default());
     let mut module = methods::module(Arc::clone(&api))?;
     subscribe::register(&mut module, Arc::clone(&hub))?;

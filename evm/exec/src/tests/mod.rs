@@ -39,6 +39,7 @@ use crate::{
 };
 
 mod at_rest;
+mod speed;
 
 const CHAIN_ID: u64 = 77;
 const BENEFICIARY: Address = Address::repeat_byte(0xbe);
