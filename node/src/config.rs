@@ -121,6 +121,10 @@ rpc! {
     max_connections: u32,
     /// Most subscriptions of one connection.
     max_subscriptions: u32,
+    /// Units a second that one address may ask for; a plain read takes 1, `eth_call` 10, a trace 50.
+    rate_limit: u32,
+    /// Origins whose pages may ask; `*`: all.
+    cors_origins: Vec<String>,
     /// Most gas of `eth_call` and its like.
     gas_cap: u64,
     /// Most blocks `eth_getLogs` may range over.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes, hex};
+use qenex_consensus::Evidence;
 use qenex_exec::ExecError;
 use qenex_rpc_eth::NodeInfo;
 use serde_json::{Value, json};
@@ -112,6 +113,18 @@ impl NodeInfo for Info {
                 })
             })
             .collect()
+    }
+
+    fn evidence(&self) -> Value {
+        let evidence = self.shared.evidence.lock();
+        let one = |evidence: &Evidence| {
+            json!({
+                "kind": evidence.kind(),
+                "validators": evidence.culprits().iter().map(|index| index.0).collect::<Vec<_>>(),
+                "messages": evidence.messages().iter().map(hex::encode_prefixed).collect::<Vec<_>>(),
+            })
+        };
+        evidence.iter().map(one).collect()
     }
 
     fn certificate(&self, height: u64) -> Result<Option<Bytes>, ExecError> {

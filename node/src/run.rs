@@ -178,6 +178,7 @@ impl Node {
             window: RwLock::new(Window::default()),
             config: config.consensus.clone(),
             stopping: false.into(),
+            evidence: Mutex::default(),
             standing: RwLock::new(Standing::default()),
         });
         let genesis = chain.genesis_hash()?;

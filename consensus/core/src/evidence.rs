@@ -27,6 +27,33 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// Its name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::DoublePropose(..) => "double propose",
+            Self::DoubleVote(..) => "double vote",
+            Self::DoubleTimeout(..) => "double timeout",
+            Self::Amnesia { .. } => "amnesia",
+            Self::Conflict(..) => "conflicting certificates",
+        }
+    }
+
+    /// The two signed messages, in RLP as they travel but for the kind of message: who has them and
+    /// the validators' keys can check them.
+    #[must_use]
+    pub fn messages(&self) -> [Vec<u8>; 2] {
+        match self {
+            Self::DoublePropose(a, b) => [alloy_rlp::encode(a), alloy_rlp::encode(b)],
+            Self::DoubleVote(a, b) => [alloy_rlp::encode(a), alloy_rlp::encode(b)],
+            Self::DoubleTimeout(a, b) => [alloy_rlp::encode(a), alloy_rlp::encode(b)],
+            Self::Amnesia { commit, timeout } => {
+                [alloy_rlp::encode(commit), alloy_rlp::encode(timeout)]
+            }
+            Self::Conflict(a, b) => [alloy_rlp::encode(a), alloy_rlp::encode(b)],
+        }
+    }
+
     /// Whom it proves guilty.
     #[must_use]
     pub fn culprits(&self) -> Vec<ValidatorIndex> {

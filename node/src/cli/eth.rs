@@ -290,6 +290,10 @@ impl NodeInfo for Imports {
         json!([])
     }
 
+    fn evidence(&self) -> Value {
+        json!([])
+    }
+
     fn certificate(&self, _: u64) -> Result<Option<Bytes>, ExecError> {
         Ok(None)
     }

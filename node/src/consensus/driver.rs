@@ -31,6 +31,9 @@ use crate::clock::Monotonic;
 /// How long the thread sleeps at most before it looks whether the node is stopping.
 const WAKE: Duration = Duration::from_millis(200);
 
+/// Rule breaks kept for those who ask; all are in the log.
+const MAX_EVIDENCE: usize = 64;
+
 /// What the driver listens to.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -136,6 +139,11 @@ impl Driver {
                 self.shared.standing.write().evidence += 1;
                 metrics::counter!("qenex_consensus_evidence_total").increment(1);
                 tracing::error!(?evidence, "a validator broke the rules");
+                let mut kept = self.shared.evidence.lock();
+                if kept.len() >= MAX_EVIDENCE {
+                    kept.pop_front();
+                }
+                kept.push_back(evidence);
             }
             Output::Halt(reason) => {
                 tracing::error!(?reason, "consensus halts: an operator has to look");

@@ -17,14 +17,17 @@ mod serve;
 mod sync;
 mod verify;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::Result;
 use parking_lot::{Mutex, RwLock};
 use qenex_consensus::{
-    BlockMeta, Committee, ConsensusHeader, PayloadVerifier, SignatureVerifier, ValidatorIndex,
-    VerifyContext, Window,
+    BlockMeta, Committee, ConsensusHeader, Evidence, PayloadVerifier, SignatureVerifier,
+    ValidatorIndex, VerifyContext, Window,
 };
 use qenex_exec::{Chain, ExecError, SealedBlock, decode_block};
 use qenex_net::NetworkHandle;
@@ -76,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) config: crate::config::Consensus,
     /// Set once: the node stops.
     pub(crate) stopping: std::sync::atomic::AtomicBool,
+    /// The newest rule breaks by others, for `qenex_getEvidence`.
+    pub(crate) evidence: Mutex<VecDeque<Evidence>>,
     /// Where the machine stands, for `qenex_consensusState`.
     pub(crate) standing: RwLock<Standing>,
 }

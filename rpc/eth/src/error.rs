@@ -13,7 +13,7 @@ const INVALID_PARAMS: i32 = -32602;
 /// Refused for good.
 const SERVER: i32 = -32000;
 /// More than the node gives at once.
-const LIMIT: i32 = -32005;
+pub(crate) const LIMIT: i32 = -32005;
 /// More than a client may ask for, in geth's own code.
 const CLIENT_LIMIT: i32 = -38026;
 /// The node's own failure.

@@ -19,6 +19,7 @@ mod error;
 mod filters;
 mod http;
 mod lane;
+mod limit;
 mod methods;
 mod middleware;
 mod namespace;
@@ -54,6 +55,11 @@ pub struct RpcConfig {
     pub max_subscriptions: u32,
     /// Most calls of a batch.
     pub max_batch: u32,
+    /// Units a second that one address may ask for; a plain read takes 1, `eth_call` 10, a trace 50.
+    /// 0: no limit.
+    pub rate_limit: u32,
+    /// Origins whose pages may ask; `*`: all.
+    pub cors_origins: Vec<String>,
     /// Most gas of `eth_call` and its like.
     pub gas_cap: u64,
     /// Most blocks `eth_getLogs` may range over.
@@ -90,6 +96,8 @@ impl RpcConfig {
             max_connections: 500,
             max_subscriptions: 64,
             max_batch: 1_000,
+            rate_limit: if listen.ip().is_loopback() { 0 } else { 1_000 },
+            cors_origins: vec!["*".to_owned()],
             gas_cap: 50_000_000,
             max_log_blocks: 10_000,
             max_logs: 10_000,
@@ -117,6 +125,8 @@ pub trait NodeInfo: Send + Sync {
     fn consensus_state(&self) -> Value;
     /// Answer of `qenex_getValidators`.
     fn validators(&self) -> Value;
+    /// Answer of `qenex_getEvidence`.
+    fn evidence(&self) -> Value;
     /// The commit certificate of a final block.
     ///
     /// # Errors

@@ -16,7 +16,12 @@ use metrics::{Counter, Histogram, counter, histogram};
 use tokio::time::Instant;
 use tower::Layer;
 
-use crate::{api::Api, args::Args, error::Failure};
+use crate::{
+    api::Api,
+    args::Args,
+    error::Failure,
+    limit::{self, Client},
+};
 
 const SEND_RAW: &str = "eth_sendRawTransaction";
 /// What jsonrpsee answers when a subscription is asked for over plain HTTP.
@@ -40,9 +45,12 @@ impl Meter {
     }
 }
 
-/// Shared by all connections.
+/// Of one connection; the rest is shared by all.
 #[derive(Clone, Debug)]
-pub(crate) struct RpcLayer(Arc<Shared>);
+pub(crate) struct RpcLayer {
+    shared: Arc<Shared>,
+    client: Client,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -54,11 +62,17 @@ struct Shared {
 
 impl RpcLayer {
     pub(crate) fn new(api: Arc<Api>, methods: impl Iterator<Item = &'static str>) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             api,
             meters: methods.map(|name| (name, Meter::new(name))).collect(),
             unknown: counter!("qenex_rpc_requests_total", "method" => "unknown"),
-        }))
+        });
+        Self { shared, client: None }
+    }
+
+    /// For a connection of this client.
+    pub(crate) fn of(&self, client: Client) -> Self {
+        Self { shared: Arc::clone(&self.shared), client }
     }
 }
 
@@ -66,7 +80,7 @@ impl<S> Layer<S> for RpcLayer {
     type Service = RpcMiddleware<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RpcMiddleware { inner, shared: Arc::clone(&self.0) }
+        RpcMiddleware { inner, shared: Arc::clone(&self.shared), client: self.client.clone() }
     }
 }
 
@@ -75,13 +89,25 @@ impl<S> Layer<S> for RpcLayer {
 pub(crate) struct RpcMiddleware<S> {
     inner: S,
     shared: Arc<Shared>,
+    client: Client,
 }
 
 impl<S> RpcMiddleware<S>
 where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
 {
+    /// Takes the weight of a method from the client's bucket.
+    fn admit(&self, method: &str) -> Result<(), Failure> {
+        let taken =
+            self.client.as_ref().map_or(Ok(()), |client| client.take(limit::weight(method)));
+        taken.map_err(|wait| Failure::limit(limit::message(wait)))
+    }
+
     async fn one(self, request: Request<'_>) -> MethodResponse {
+        if let Err(failure) = self.admit(&request.method) {
+            return MethodResponse::error(request.id, ErrorObjectOwned::from(failure))
+                .with_extensions(request.extensions);
+        }
         let Some(meter) = self.shared.meters.get(&*request.method) else {
             self.shared.unknown.increment(1);
             let failure = Failure::unknown_method(&request.method);
@@ -170,7 +196,13 @@ where
                     if request.method == Cow::Borrowed(SEND_RAW)
                         && self.shared.meters.contains_key(SEND_RAW) =>
                 {
-                    sends.push((at, request));
+                    match self.admit(SEND_RAW) {
+                        Ok(()) => sends.push((at, request)),
+                        Err(failure) => {
+                            let error = ErrorObjectOwned::from(failure);
+                            done.push((at, MethodResponse::error(request.id, error)));
+                        }
+                    }
                 }
                 Ok(BatchEntry::Call(request)) => others.push((at, request)),
                 Ok(BatchEntry::Notification(_)) => notified = true,

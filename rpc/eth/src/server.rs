@@ -4,19 +4,31 @@ use std::{net::SocketAddr, sync::Arc};
 
 use jsonrpsee::{
     server::{
-        BatchRequestConfig, IdProvider, PingConfig, RegisterMethodError, Server, ServerConfig,
-        ServerHandle, middleware::rpc::RpcServiceBuilder,
+        BatchRequestConfig, IdProvider, Methods, PingConfig, RegisterMethodError, Server,
+        ServerConfig, ServerHandle, middleware::rpc::RpcServiceBuilder,
+        serve_with_graceful_shutdown, stop_channel,
     },
     types::SubscriptionId,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceBuilder;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::{
-    RpcConfig, RpcContext, admission::Admission, api::Api, filters::Ids, http::GetRoutes, methods,
-    middleware::RpcLayer, namespace::Namespace, subscribe,
+    RpcConfig, RpcContext,
+    admission::Admission,
+    api::Api,
+    filters::Ids,
+    http::GetRoutes,
+    limit::{Clients, Throttle},
+    methods,
+    middleware::RpcLayer,
+    namespace::Namespace,
+    subscribe,
 };
+
+/// Pause after a connection could not be accepted.
+const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Messages that may wait for a slow WebSocket reader before its subscriptions are dropped.
 const MESSAGE_BUFFER: u32 = 1_024;
@@ -37,6 +49,12 @@ pub enum RpcError {
         address: SocketAddr,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// An origin that no browser sends.
+    #[error("rpc.cors_origins: {origin:?} is no origin such as https://app.example.com")]
+    Origin {
+        /// As configured.
+        origin: String,
     },
     /// No threads to work on.
     #[error("cannot start the threads that answer JSON-RPC: {0}")]
@@ -87,6 +105,19 @@ impl IdProvider for HexIds {
     }
 }
 
+/// The origins whose pages may ask.
+fn origins(allowed: &[String]) -> Result<AllowOrigin, RpcError> {
+    if allowed.iter().any(|origin| origin == "*") {
+        return Ok(AllowOrigin::any());
+    }
+    let one = |origin: &String| {
+        let wrong = || RpcError::Origin { origin: origin.clone() };
+        let whole = origin.starts_with("http://") || origin.starts_with("https://");
+        whole.then(|| origin.parse().ok()).flatten().ok_or_else(wrong)
+    };
+    Ok(AllowOrigin::list(allowed.iter().map(one).collect::<Result<Vec<_>, _>>()?))
+}
+
 /// Starts serving JSON-RPC over HTTP and WebSocket.
 ///
 /// # Errors
@@ -100,7 +131,6 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
     };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let listener = listener.into_std().map_err(listen)?;
 
     let admission = Admission::start(Arc::clone(&context));
     let limits = ServerConfig::builder()
@@ -127,15 +157,46 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
     let names: Vec<&'static str> = module.method_names().filter(served).collect();
     let rpc_layer = RpcLayer::new(Arc::clone(&api), names.into_iter());
 
-    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
-    let http_layers = ServiceBuilder::new().layer(cors).layer(GetRoutes(context));
-    let server = Server::builder()
-        .set_config(limits)
-        .set_http_middleware(http_layers)
-        .set_rpc_middleware(RpcServiceBuilder::new().layer(rpc_layer))
-        .build_from_tcp(listener)
-        .map_err(listen)?
-        .start(module);
+    let cors = CorsLayer::new()
+        .allow_origin(origins(&api.config.cors_origins)?)
+        .allow_methods(Any)
+        .allow_headers(Any);
+    let (stop, server) = stop_channel();
+    let service = Server::builder().set_config(limits).to_service_builder();
+    let methods: Methods = module.into();
+    let clients = Clients::new(api.config.rate_limit);
+    tokio::spawn(async move {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.clone().shutdown() => return,
+            };
+            let (socket, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Mostly too many open files: others must end first.
+                    tracing::debug!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let _best_effort = socket.set_nodelay(true);
+            let client = clients.of(peer.ip());
+            let http = ServiceBuilder::new()
+                .layer(cors.clone())
+                .layer(Throttle(client.clone()))
+                .layer(GetRoutes(Arc::clone(&context)));
+            let connection = service
+                .clone()
+                .set_http_middleware(http)
+                .set_rpc_middleware(RpcServiceBuilder::new().layer(rpc_layer.of(client)))
+                .build(methods.clone(), stop.clone());
+            let stopped = stop.clone().shutdown();
+            tokio::spawn(async move {
+                let _ended = serve_with_graceful_shutdown(socket, connection, stopped).await;
+            });
+        }
+    });
     let subscriptions = hub.start(api);
     tracing::info!(%address, "JSON-RPC is listening");
     Ok(RpcHandle { address, server, subscriptions })

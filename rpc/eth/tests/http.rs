@@ -775,3 +775,59 @@ async fn the_documentation_names_every_method() {
         assert_eq!((code, message), (-32_601, words));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_much_waits_and_only_named_origins_ask() {
+    let node = Node::with(|_, config| {
+        config.rate_limit = 20;
+        config.cors_origins = vec!["https://bank.example".to_owned()];
+    })
+    .await;
+    // A burst of five seconds: 100 units. Nine calls of 10 and a batch that takes the rest.
+    let call = json!({ "to": Address::ZERO });
+    for _ in 0..9 {
+        node.call("eth_call", json!([call, "latest"])).await;
+    }
+    let batch: Vec<_> = (0..60)
+        .map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "eth_blockNumber", "params": []}))
+        .collect();
+    let answers = node.client.post(node.url()).json(&batch).send().await.unwrap();
+    assert_eq!(answers.status(), 200);
+    let answers: Vec<Value> = answers.json().await.unwrap();
+    let (good, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.get("result").is_some());
+    assert!((5..=55).contains(&good.len()), "{} answered", good.len());
+    for answer in &refused {
+        assert_eq!(answer["error"]["code"], -32005);
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("request rate exceeded, retry in "), "{message}");
+    }
+    let one = json!({"jsonrpc": "2.0", "id": 1, "method": "debug_getRawHeader", "params": ["0x0"]});
+    let mut last = 200;
+    for _ in 0..50 {
+        let answer = node.client.post(node.url()).json(&one).send().await.unwrap();
+        last = answer.status().as_u16();
+        if last == 429 {
+            let seconds: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=5).contains(&seconds), "{seconds}");
+            let body: Value = answer.json().await.unwrap();
+            assert_eq!(body["error"]["code"], -32005);
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+
+    let ask = |origin: &'static str| {
+        let request = node.client.request(reqwest::Method::OPTIONS, node.url());
+        request.header("origin", origin).header("access-control-request-method", "POST").send()
+    };
+    let allowed = ask("https://bank.example").await.unwrap();
+    assert_eq!(allowed.headers()["access-control-allow-origin"], "https://bank.example");
+    let other = ask("https://other.example").await.unwrap();
+    assert!(other.headers().get("access-control-allow-origin").is_none());
+
+    let mut config = qenex_rpc_eth::RpcConfig::new("127.0.0.1:0".parse().unwrap());
+    config.cors_origins = vec!["bank.example".to_owned()];
+    let refused = qenex_rpc_eth::serve(config, node.context.clone()).await.unwrap_err();
+    assert!(refused.to_string().contains("\"bank.example\" is no origin"), "{refused}");
+}

@@ -581,7 +581,15 @@ fn equivocation_is_seen_in_bodies_and_not_in_signatures() {
 
     bench.hear(0, vote(VoteKind::Prepare, 1, block_hash(1, 1), 0));
     bench.hear(0, vote(VoteKind::Prepare, 1, block_hash(1, 2), 0));
-    assert!(matches!(evidence(&mut bench).as_slice(), [Evidence::DoubleVote(..)]));
+    let found = evidence(&mut bench);
+    let [proof @ Evidence::DoubleVote(one, other)] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    // As it is given to others: both messages whole.
+    assert_eq!(proof.kind(), "double vote");
+    for (bytes, vote) in proof.messages().iter().zip([one, other]) {
+        assert_eq!(alloy_rlp::decode_exact::<Vote>(bytes).as_ref(), Ok(vote));
+    }
 
     let propose = bench.proposal(1, root(), None);
     let mut other = propose.clone();

@@ -76,6 +76,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "qenex_blockchainInfo" (0) => node::blockchain_info,
         "qenex_consensusState" (0) => node::consensus_state,
         "qenex_getValidators" (0) => node::validators,
+        "qenex_getEvidence" (0) => node::evidence,
         "qenex_getFinalityCertificate" (1) => node::certificate,
     });
     register!(module {

@@ -112,6 +112,11 @@ pub(super) async fn validators(api: Arc<Api>, _: Args) -> Result<Value, Failure>
     Ok(api.context.info.validators())
 }
 
+/// Rule breaks by validators that this node can prove.
+pub(super) async fn evidence(api: Arc<Api>, _: Args) -> Result<Value, Failure> {
+    Ok(api.context.info.evidence())
+}
+
 /// The commit certificate of a block; `null` if there is no such block.
 pub(super) async fn certificate(api: Arc<Api>, args: Args) -> Result<Option<Bytes>, Failure> {
     let Some(block) = api.block(tag(&args, 0)?).await? else { return Ok(None) };

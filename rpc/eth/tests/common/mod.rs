@@ -63,6 +63,10 @@ impl NodeInfo for Info {
     fn validators(&self) -> Value {
         json!([])
     }
+    fn evidence(&self) -> Value {
+        json!([])
+    }
+
     fn certificate(&self, height: u64) -> Result<Option<Bytes>, ExecError> {
         Ok((height > 0).then(|| Bytes::from_static(b"certificate")))
     }
@@ -83,7 +87,7 @@ pub(crate) struct Node {
     pub(crate) context: Arc<RpcContext>,
     pub(crate) rpc: RpcHandle,
     pub(crate) gossiped: Arc<Mutex<Vec<Bytes>>>,
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     time: AtomicU64,
     _folder: tempfile::TempDir,
 }
