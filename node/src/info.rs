@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     clock::unix_ms,
     consensus::{Shared, final_proof},
+    settlement::SettlementProof,
 };
 
 /// A head this old means that something is wrong, as multiples of the heartbeat.
@@ -113,6 +114,11 @@ impl NodeInfo for Info {
                 })
             })
             .collect()
+    }
+
+    fn settlement_proof(&self, transaction: B256) -> Result<Value, ExecError> {
+        let proof = SettlementProof::of(&self.shared.chain, transaction)?;
+        serde_json::to_value(proof).map_err(|error| ExecError::State(error.to_string()))
     }
 
     fn evidence(&self) -> Value {

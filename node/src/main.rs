@@ -13,6 +13,7 @@ mod gossip;
 mod info;
 mod keys;
 mod run;
+mod settlement;
 mod snapshot;
 
 use std::process::ExitCode;

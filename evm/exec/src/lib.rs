@@ -15,6 +15,7 @@ mod error;
 mod ethereum;
 mod evm;
 mod fork_config;
+mod inclusion;
 mod rules;
 mod simulate;
 mod simulate_blocks;
@@ -29,6 +30,7 @@ pub use chain::{BlockAttributes, Chain, SenderLookup};
 pub use codec::{decode_block, encode_block};
 pub use error::{ExecError, InvalidBlock};
 pub use ethereum::{CaseOutcome, EthereumRules, Import, Imported, StateTests};
+pub use inclusion::{Included, Inclusion, InclusionError, decode_header};
 pub use rules::{
     MAX_BLOCK_BYTES, MAX_TRANSACTION_GAS, Rules, genesis_header, next_base_fee, system_contracts,
 };

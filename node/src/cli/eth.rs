@@ -290,6 +290,10 @@ impl NodeInfo for Imports {
         json!([])
     }
 
+    fn settlement_proof(&self, _: alloy_primitives::B256) -> Result<Value, ExecError> {
+        Ok(Value::Null)
+    }
+
     fn evidence(&self) -> Value {
         json!([])
     }

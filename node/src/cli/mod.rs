@@ -7,6 +7,7 @@ mod evm;
 mod genesis;
 mod keys;
 mod node;
+mod proof;
 mod snapshot;
 mod testnet;
 
@@ -55,6 +56,11 @@ enum Command {
         #[command(subcommand)]
         command: snapshot::Command,
     },
+    /// Check proofs of finality without a node.
+    Proof {
+        #[command(subcommand)]
+        command: proof::Command,
+    },
     /// Import and serve Ethereum chains.
     Eth {
         #[command(subcommand)]
@@ -78,6 +84,7 @@ impl Cli {
             Command::Bench { command } => command.run(),
             Command::Db { command } => command.run(),
             Command::Snapshot { command } => command.run(),
+            Command::Proof { command } => command.run(),
             Command::Eth { command } => command.run(),
             Command::Evm { command } => command.run(),
         }

@@ -13,5 +13,6 @@ mod encrypted;
 mod harness;
 mod input;
 mod life;
+mod settlement;
 mod snapshot;
 mod wallet;

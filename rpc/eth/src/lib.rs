@@ -28,7 +28,7 @@ mod subscribe;
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use qenex_exec::{Chain, ExecError, SealedBlock};
 use qenex_pool::{AccountReader, Pool};
 use qenex_types::PooledTransaction;
@@ -125,6 +125,12 @@ pub trait NodeInfo: Send + Sync {
     fn consensus_state(&self) -> Value;
     /// Answer of `qenex_getValidators`.
     fn validators(&self) -> Value;
+    /// Answer of `qenex_getSettlementProof`: null if no final transaction has this hash.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`] if the store cannot be read.
+    fn settlement_proof(&self, transaction: B256) -> Result<Value, ExecError>;
     /// Answer of `qenex_getEvidence`.
     fn evidence(&self) -> Value;
     /// The commit certificate of a final block.

@@ -34,7 +34,8 @@ pub(crate) fn weight(method: &str) -> u64 {
         Some(("debug" | "trace" | "ots", _)) => 50,
         _ => match method {
             "eth_simulateV1" => 50,
-            "eth_call"
+            "qenex_getSettlementProof"
+            | "eth_call"
             | "eth_estimateGas"
             | "eth_createAccessList"
             | "eth_getProof"

@@ -77,6 +77,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "qenex_consensusState" (0) => node::consensus_state,
         "qenex_getValidators" (0) => node::validators,
         "qenex_getEvidence" (0) => node::evidence,
+        "qenex_getSettlementProof" (1) => node::settlement_proof,
         "qenex_getFinalityCertificate" (1) => node::certificate,
     });
     register!(module {

@@ -112,6 +112,12 @@ pub(super) async fn validators(api: Arc<Api>, _: Args) -> Result<Value, Failure>
     Ok(api.context.info.validators())
 }
 
+/// That a transaction is final, for who has only the validators' keys.
+pub(super) async fn settlement_proof(api: Arc<Api>, args: Args) -> Result<Value, Failure> {
+    let hash = args.get(0)?;
+    api.heavy(move |api| Ok(api.context.info.settlement_proof(hash)?)).await
+}
+
 /// Rule breaks by validators that this node can prove.
 pub(super) async fn evidence(api: Arc<Api>, _: Args) -> Result<Value, Failure> {
     Ok(api.context.info.evidence())

@@ -63,6 +63,10 @@ impl NodeInfo for Info {
     fn validators(&self) -> Value {
         json!([])
     }
+    fn settlement_proof(&self, _: B256) -> Result<Value, ExecError> {
+        Ok(Value::Null)
+    }
+
     fn evidence(&self) -> Value {
         json!([])
     }
