@@ -143,6 +143,14 @@ rpc! {
     max_trace_bytes: usize,
     /// Most blocks `trace_filter` may range over.
     max_trace_blocks: u64,
+    /// How long `eth_sendRawTransactionSync` waits unless told otherwise, milliseconds.
+    sync_timeout_ms: u64,
+    /// Longest that `eth_sendRawTransactionSync` can be told to wait, milliseconds.
+    max_sync_timeout_ms: u64,
+    /// How long a call or an estimate may take, milliseconds.
+    call_timeout_ms: u64,
+    /// Most that a transaction sent here may pay for gas, 10^9 wei; 0: no bound.
+    fee_cap_gwei: u64,
 }
 
 /// The bank facade.
@@ -325,6 +333,10 @@ mod tests {
         let given = read(&given).unwrap().rpc.bounds();
         assert_eq!(given.namespaces, BTreeSet::from([Namespace::Eth, Namespace::Net]));
         assert_eq!((given.max_batch, given.gas_cap), (7, usual.gas_cap));
+        let limits = "[rpc]\ncall_timeout_ms = 9\nfee_cap_gwei = 8\nmax_sync_timeout_ms = 7";
+        let limits = read(&GOOD.replace("[rpc]", limits)).unwrap().rpc.bounds();
+        let limits = (limits.call_timeout_ms, limits.fee_cap_gwei, limits.max_sync_timeout_ms);
+        assert_eq!(limits, (9, 8, 7));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use rules::{
 };
 pub use simulate::{
     AccountOverride, BlockOverride, CallOutcome, CallRequest, CallStatus, Overrides, Rule,
-    SimulateError,
+    SimulateError, Stop,
 };
 pub use simulate_blocks::{
     BlockCalls, MAX_SIMULATED_BLOCKS, SimulateOptions, SimulatedBlock, SimulatedCall,

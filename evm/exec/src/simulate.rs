@@ -9,9 +9,10 @@ use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256};
 use either::Either;
 use revm::{
-    ExecuteEvm, InspectEvm,
+    InspectEvm,
     context::{BlockEnv, TxEnv},
     context_interface::result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
+    inspector::NoOpInspector,
 };
 use revm_inspectors::access_list::AccessListInspector;
 
@@ -20,6 +21,10 @@ use crate::{
     database::{BlockState, StateUnavailable},
     evm::{Mode, block_env, evm},
     rules::MAX_TRANSACTION_GAS,
+    trace::{
+        TraceBounds,
+        watch::{TIMEOUT, Watched},
+    },
 };
 
 /// A transaction without signature, as `eth_call` gives it.
@@ -168,6 +173,9 @@ pub enum SimulateError {
     /// There is no such block.
     #[error("header not found")]
     UnknownBlock,
+    /// The time was over.
+    #[error("execution timeout")]
+    Stopped,
     /// The node's own failure.
     #[error("state unavailable: {0}")]
     State(String),
@@ -182,11 +190,15 @@ impl From<crate::ExecError> for SimulateError {
     }
 }
 
+/// Says when the time of a simulation is over.
+pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
 
 impl Chain {
-    /// Runs `call` on the state after block `number` (`eth_call`).
+    /// Runs `call` on the state after block `number`, however long it takes: for the node's own
+    /// questions.
     ///
     /// # Errors
     ///
@@ -198,11 +210,29 @@ impl Chain {
         overrides: &Overrides,
         gas_cap: u64,
     ) -> Result<CallOutcome, SimulateError> {
+        self.call_within(number, call, overrides, gas_cap, &|| false)
+    }
+
+    /// Runs `call` on the state after block `number` until `stop` says that the time is over
+    /// (`eth_call`). `stop` is asked every few thousand steps.
+    ///
+    /// # Errors
+    ///
+    /// [`SimulateError`], [`SimulateError::Stopped`] if the time was over; a revert or an exception
+    /// is an outcome, not an error.
+    pub fn call_within(
+        &self,
+        number: u64,
+        call: &CallRequest,
+        overrides: &Overrides,
+        gas_cap: u64,
+        stop: Stop<'_>,
+    ) -> Result<CallOutcome, SimulateError> {
         let (env, state) = self.simulation(number, call, overrides)?;
         let nonce = self.nonce(number, call)?;
         let gas = call.gas.unwrap_or(gas_cap).min(gas_cap);
-        let mut evm = evm(self.rules(), env, state, Mode::Simulation, ());
-        let result = evm.transact(request_env(call, gas, nonce)).map_err(refusal)?.result;
+        let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched(NoOpInspector, stop));
+        let result = evm.inspect_tx(request_env(call, gas, nonce)).map_err(stopped)?.result;
         Ok(outcome(result))
     }
 
@@ -210,25 +240,26 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`SimulateError`]; also for a call that reverts.
+    /// [`SimulateError`]; also for a call that reverts, and if `stop` said so before the end.
     pub fn estimate_gas(
         &self,
         number: u64,
         call: &CallRequest,
         overrides: &Overrides,
+        stop: Stop<'_>,
     ) -> Result<u64, SimulateError> {
         let (env, state) = self.simulation(number, call, overrides)?;
         let nonce = self.nonce(number, call)?;
         let allowance = self.gas_allowance(number, call, overrides, &env)?;
-        let mut evm = evm(self.rules(), env, state, Mode::Simulation, ());
-        let mut run = |gas: u64| match evm.transact(request_env(call, gas, nonce)) {
+        let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched(NoOpInspector, stop));
+        let mut run = |gas: u64| match evm.inspect_tx(request_env(call, gas, nonce)) {
             Ok(done) => Ok(Some(done.result)),
             // Too little gas to start with is an answer of the search, not an error.
             Err(EVMError::Transaction(
                 InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
                 | InvalidTransaction::GasFloorMoreThanGasLimit { .. },
             )) => Ok(None),
-            Err(error) => Err(refusal(error)),
+            Err(error) => Err(stopped(error)),
         };
         if call.data.is_empty()
             && call.authorization_list.is_empty()
@@ -268,18 +299,20 @@ impl Chain {
         number: u64,
         call: &CallRequest,
         gas_cap: u64,
+        stop: Stop<'_>,
     ) -> Result<(AccessList, u64, Option<String>), SimulateError> {
         let overrides = Overrides::default();
         let (env, state) = self.simulation(number, call, &overrides)?;
         let nonce = self.nonce(number, call)?;
         let gas = call.gas.unwrap_or(gas_cap).min(gas_cap);
         let inspector = AccessListInspector::new(call.access_list.clone());
+        let inspector = watched(inspector, stop);
         let mut inspected = evm(self.rules(), env, state, Mode::Simulation, inspector);
-        inspected.inspect_one_tx(request_env(call, gas, nonce)).map_err(refusal)?;
-        let mut list = inspected.inspector.into_access_list();
+        inspected.inspect_one_tx(request_env(call, gas, nonce)).map_err(stopped)?;
+        let mut list = std::mem::take(inspected.inspector.inner()).into_access_list();
         list.0.sort_by_key(|item| item.address);
         let listed = CallRequest { access_list: list.clone(), ..call.clone() };
-        let done = self.call(number, &listed, &overrides, gas_cap)?;
+        let done = self.call_within(number, &listed, &overrides, gas_cap, stop)?;
         let error = match done.status {
             CallStatus::Success => None,
             CallStatus::Revert => Some("execution reverted".to_owned()),
@@ -448,6 +481,20 @@ fn halt_words(reason: &HaltReason) -> String {
         HaltReason::CreateCollision => "contract address collision".into(),
         HaltReason::CreateContractSizeLimit => "max code size exceeded".into(),
         other => format!("{other:?}"),
+    }
+}
+
+/// An inspector that ends the execution when the time is over. It keeps no steps, so it has no
+/// bound of memory.
+const fn watched<I>(inspector: I, stop: Stop<'_>) -> Watched<'_, I> {
+    Watched::new(inspector, TraceBounds { stop, max_bytes: usize::MAX }, false, false)
+}
+
+/// Why a transaction under [`watched`] was not executed to its end.
+fn stopped(error: EVMError<StateUnavailable, InvalidTransaction>) -> SimulateError {
+    match error {
+        EVMError::Custom(reason) if reason == TIMEOUT => SimulateError::Stopped,
+        other => refusal(other),
     }
 }
 

@@ -45,7 +45,7 @@ fn who_cannot_pay_is_told_so_in_geths_words() {
             }
             other => panic!("{other:?}"),
         }
-        let estimate = world.chain.estimate_gas(0, &call, &none());
+        let estimate = world.chain.estimate_gas(0, &call, &none(), &|| false);
         match estimate {
             Err(SimulateError::Invalid(text)) => {
                 assert!(text.contains("insufficient funds"), "{text}");
@@ -78,7 +78,7 @@ fn a_typed_request_needs_no_chain_id() {
     };
     let done = world.chain.call(0, &typed, &none(), CAP).unwrap();
     assert_eq!((done.status, done.logs.len()), (CallStatus::Success, 2));
-    assert!(world.chain.estimate_gas(0, &typed, &none()).is_ok());
+    assert!(world.chain.estimate_gas(0, &typed, &none(), &|| false).is_ok());
     assert_eq!(world.posted(DEV_ACCOUNTS[2]), 1_000_000, "nothing happened");
 }
 
@@ -89,7 +89,7 @@ fn revert_data_is_returned() {
     let done = world.chain.call(0, &call, &none(), CAP).unwrap();
     assert_eq!(done.status, CallStatus::Revert);
     assert!(decode_error(&done.output).unwrap().starts_with("NotAuthorised"));
-    match world.chain.estimate_gas(0, &call, &none()) {
+    match world.chain.estimate_gas(0, &call, &none(), &|| false) {
         Err(SimulateError::Reverted(data)) => assert_eq!(data, done.output),
         other => panic!("{other:?}"),
     }
@@ -97,7 +97,7 @@ fn revert_data_is_returned() {
     let create = CallRequest { to: TxKind::Create, data: hex!("fe").into(), ..call };
     let done = world.chain.call(0, &create, &none(), CAP).unwrap();
     assert!(matches!(done.status, CallStatus::Halt(_)));
-    let estimate = world.chain.estimate_gas(0, &create, &none());
+    let estimate = world.chain.estimate_gas(0, &create, &none(), &|| false);
     assert!(matches!(estimate, Err(SimulateError::Halted(_))), "{estimate:?}");
 }
 
@@ -119,7 +119,7 @@ fn an_estimate_suffices_and_is_not_more_than_one_and_a_half_percent_too_high() {
     ];
     for (to, input) in cases {
         let call = CallRequest { to, ..request(DEV_ACCOUNTS[1], HASHES, input.clone()) };
-        let gas = world.chain.estimate_gas(5, &call, &none()).unwrap();
+        let gas = world.chain.estimate_gas(5, &call, &none(), &|| false).unwrap();
         let run = |gas_limit| {
             let input = input.clone().into();
             let transaction = TxEip1559 { to, gas_limit, input, ..template(0, HASHES) };
@@ -144,13 +144,13 @@ fn an_estimate_suffices_and_is_not_more_than_one_and_a_half_percent_too_high() {
         data: hex!("5b600056").into(),
         ..request(DEV_ACCOUNTS[1], HASHES, [])
     };
-    let estimate = world.chain.estimate_gas(0, &endless, &none());
+    let estimate = world.chain.estimate_gas(0, &endless, &none(), &|| false);
     assert!(
         matches!(estimate, Err(SimulateError::Exceeds { allowance: 16_777_216 })),
         "{estimate:?}"
     );
     let limited = CallRequest { gas: Some(30_000), ..request(DEV_ACCOUNTS[1], HASHES, []) };
-    let estimate = world.chain.estimate_gas(0, &limited, &none());
+    let estimate = world.chain.estimate_gas(0, &limited, &none(), &|| false);
     assert!(matches!(estimate, Err(SimulateError::Exceeds { allowance: 30_000 })), "{estimate:?}");
 }
 
@@ -159,14 +159,14 @@ fn an_access_list_names_what_is_touched_and_the_gas_used_with_it() {
     let world = World::new();
     let data = through(LEDGER, &payment(1, CALLER, DEV_ACCOUNTS[2], 5));
     let call = request(DEV_ACCOUNTS[1], CALLER, data);
-    let (list, gas, error) = world.chain.access_list(0, &call, CAP).unwrap();
+    let (list, gas, error) = world.chain.access_list(0, &call, CAP, &|| false).unwrap();
     assert_eq!(error, None);
     let caller = list.0.iter().find(|item| item.address == CALLER).unwrap();
     assert_eq!(caller.storage_keys.len(), 1);
     let listed = CallRequest { access_list: list, ..call.clone() };
     assert_eq!(world.chain.call(0, &listed, &none(), CAP).unwrap().gas_used, gas);
     let bad = CallRequest { to: TxKind::Create, data: hex!("60006000fd").into(), ..call };
-    let (_, _, error) = world.chain.access_list(0, &bad, CAP).unwrap();
+    let (_, _, error) = world.chain.access_list(0, &bad, CAP, &|| false).unwrap();
     assert_eq!(error.as_deref(), Some("execution reverted"));
 }
 
@@ -216,7 +216,7 @@ fn overrides_change_what_a_call_sees_and_nothing_else() {
         ..request(poor, DEV_ACCOUNTS[2], [])
     };
     assert!(world.chain.call(0, &paying, &overrides, CAP).is_ok());
-    assert_eq!(world.chain.estimate_gas(0, &paying, &overrides).unwrap(), 21_000);
+    assert_eq!(world.chain.estimate_gas(0, &paying, &overrides, &|| false).unwrap(), 21_000);
 
     // The ledger's own slots can be overridden as well: they are ordinary storage.
     let balance = ILedger::balanceOfCall { account: DEV_ACCOUNTS[1], currency: USD };

@@ -6,8 +6,11 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{B256, Bytes};
+use alloy_consensus::Transaction as _;
+use alloy_eips::eip2718::Decodable2718;
+use alloy_primitives::{B256, Bytes, U256};
 use qenex_pool::PoolError;
+use qenex_types::Transaction;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{RpcContext, error::Failure};
@@ -26,31 +29,58 @@ struct Group {
     reply: oneshot::Sender<Answers>,
 }
 
+/// Wei in a gwei.
+const GWEI: u64 = 1_000_000_000;
+
 /// The way into the pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Admission(mpsc::Sender<Group>);
+pub(crate) struct Admission {
+    groups: mpsc::Sender<Group>,
+    /// Most wei a transaction may pay for gas; none: no bound.
+    fee_cap: Option<U256>,
+}
 
 impl Admission {
     /// Starts the worker. It ends when the last handle is gone; as a task of the runtime, so that
     /// whoever drops the runtime knows that nothing of it reads the chain any more.
-    pub(crate) fn start(context: Arc<RpcContext>) -> Self {
+    pub(crate) fn start(context: Arc<RpcContext>, fee_cap_gwei: u64) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         tokio::task::spawn_blocking(move || run(receiver, &context));
-        Self(sender)
+        let cap = U256::from(fee_cap_gwei).saturating_mul(U256::from(GWEI));
+        Self { groups: sender, fee_cap: (fee_cap_gwei > 0).then_some(cap) }
     }
 
     /// Admits transactions; one answer each, in order.
-    pub(crate) async fn submit(&self, raws: Vec<Bytes>) -> Result<Answers, Failure> {
+    pub(crate) async fn submit(
+        &self,
+        raws: Vec<Bytes>,
+    ) -> Result<Vec<Result<B256, Failure>>, Failure> {
+        let checked: Vec<_> = raws.iter().map(|raw| self.check_fee(raw)).collect();
+        let raws = raws.into_iter().zip(&checked);
+        let raws = raws.filter_map(|(raw, checked)| checked.is_ok().then_some(raw)).collect();
         let (reply, answers) = oneshot::channel();
         let stopping = || Failure::internal("the node is shutting down");
-        self.0.send(Group { raws, reply }).await.map_err(|_| stopping())?;
-        answers.await.map_err(|_| stopping())
+        self.groups.send(Group { raws, reply }).await.map_err(|_| stopping())?;
+        let mut answers = answers.await.map_err(|_| stopping())?.into_iter();
+        let answer = |checked: Result<(), Failure>| {
+            checked.and_then(|()| Ok(answers.next().unwrap_or(Err(PoolError::PoolFull))?))
+        };
+        Ok(checked.into_iter().map(answer).collect())
+    }
+
+    /// Refuses a fee that can only be a mistake. What is no transaction, the pool refuses.
+    fn check_fee(&self, raw: &Bytes) -> Result<(), Failure> {
+        let Some(cap) = self.fee_cap else { return Ok(()) };
+        let Ok(transaction) = Transaction::decode_2718_exact(raw) else { return Ok(()) };
+        let price = U256::from(transaction.max_fee_per_gas());
+        let fee = U256::from(transaction.gas_limit()).saturating_mul(price);
+        if fee > cap { Err(Failure::fee_cap(fee, cap)) } else { Ok(()) }
     }
 
     /// Admits one transaction.
     pub(crate) async fn submit_one(&self, raw: Bytes) -> Result<B256, Failure> {
         let answer = self.submit(vec![raw]).await?.pop();
-        Ok(answer.unwrap_or(Err(PoolError::PoolFull))?)
+        answer.unwrap_or_else(|| Err(Failure::internal("no answer")))
     }
 }
 

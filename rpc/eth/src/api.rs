@@ -7,7 +7,7 @@ use std::{
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use parking_lot::Mutex;
-use qenex_exec::{Chain, SealedBlock, TraceBounds};
+use qenex_exec::{Chain, SealedBlock, Stop, TraceBounds};
 
 use crate::{
     RpcConfig, RpcContext, admission::Admission, args::Args, error::Failure, filters::Filters,
@@ -65,6 +65,20 @@ impl Api {
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         self.blocking(&self.heavy, work).await
+    }
+
+    /// Runs a call as heavy work, for as long as calls may take.
+    #[expect(clippy::disallowed_methods, reason = "how long a client may keep a thread busy")]
+    pub(crate) async fn call<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self, Stop<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let limit = Duration::from_millis(self.config.call_timeout_ms);
+        self.heavy(move |api| {
+            let started = Instant::now();
+            work(api, &|| started.elapsed() >= limit).map_err(|failure| failure.timed(limit))
+        })
+        .await
     }
 
     /// Traces on a thread of which there are fewer still, within the bounds of a trace.

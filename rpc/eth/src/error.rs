@@ -22,6 +22,10 @@ const INTERNAL: i32 = -32603;
 const REVERT: i32 = 3;
 /// EIP-7966: not included in time.
 const SYNC_TIMEOUT: i32 = 4;
+/// EIP-7966: transactions before this one are missing.
+const SYNC_NONCE_GAP: i32 = 6;
+/// What the executor says when the time of a call is over.
+const STOPPED: &str = "execution timeout";
 
 /// Selector of `Error(string)`.
 const ERROR_SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
@@ -83,6 +87,31 @@ impl Failure {
              {timeout_ms} ms"
         );
         Self(ErrorObjectOwned::owned(SYNC_TIMEOUT, message, Some(hash)))
+    }
+
+    /// EIP-7966: refused since transactions before it are missing; the data is the next nonce.
+    pub(crate) fn nonce_gap(next: u64, nonce: u64) -> Self {
+        let message = format!("nonce too high: next nonce {next}, tx nonce {nonce}");
+        let next = format!("{next:#x}");
+        Self(ErrorObjectOwned::owned(SYNC_NONCE_GAP, message, Some(next)))
+    }
+
+    /// The fee a transaction may cost at most is above the node's cap; both in wei.
+    pub(crate) fn fee_cap(fee: U256, cap: U256) -> Self {
+        let ether = |wei| alloy_primitives::utils::format_ether(wei);
+        Self::refused(format!(
+            "tx fee ({} ether) exceeds the configured cap ({} ether)",
+            ether(fee),
+            ether(cap)
+        ))
+    }
+
+    /// With the time limit of a call in place of the executor's word that it was over.
+    pub(crate) fn timed(self, limit: std::time::Duration) -> Self {
+        if self.0.message() == STOPPED {
+            return Self::refused(format!("execution aborted (timeout = {limit:?})"));
+        }
+        self
     }
 
     /// A revert, with its reason if it has a standard one.

@@ -82,6 +82,12 @@ pub struct RpcConfig {
     pub max_trace_blocks: u64,
     /// How long `eth_sendRawTransactionSync` waits unless told otherwise, milliseconds.
     pub sync_timeout_ms: u64,
+    /// Longest that `eth_sendRawTransactionSync` can be told to wait, milliseconds.
+    pub max_sync_timeout_ms: u64,
+    /// How long a call or an estimate may take, milliseconds.
+    pub call_timeout_ms: u64,
+    /// Most that a transaction sent here may pay for gas, 10^9 wei; 0: no bound.
+    pub fee_cap_gwei: u64,
 }
 
 impl RpcConfig {
@@ -109,6 +115,9 @@ impl RpcConfig {
             max_trace_blocks: 100,
             default_priority_fee: 1_000_000_000,
             sync_timeout_ms: 20_000,
+            max_sync_timeout_ms: 60_000,
+            call_timeout_ms: 5_000,
+            fee_cap_gwei: 1_000_000_000,
         }
     }
 }

@@ -132,7 +132,7 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
 
-    let admission = Admission::start(Arc::clone(&context));
+    let admission = Admission::start(Arc::clone(&context), config.fee_cap_gwei);
     let limits = ServerConfig::builder()
         .max_request_body_size(config.max_body)
         .max_response_body_size(config.max_response)

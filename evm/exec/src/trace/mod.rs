@@ -7,7 +7,7 @@
 
 mod geth;
 mod parity;
-mod watch;
+pub(crate) mod watch;
 
 use std::{cell::RefCell, ops::Range};
 

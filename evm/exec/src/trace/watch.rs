@@ -20,7 +20,10 @@ const STEPS: u64 = 4_096;
 /// Bytes that a recorded step takes, its stack apart.
 const STEP_BYTES: usize = 256;
 
-const TIMEOUT: &str = "execution timeout";
+/// A call counts as so many steps: it may be a costly precompile.
+const CALL_STEPS: u64 = 256;
+
+pub(crate) const TIMEOUT: &str = "execution timeout";
 const TOO_LARGE: &str = "the trace is too large: leave out stack and memory, or use another tracer";
 
 /// The time of a trace is over, in geth's words.
@@ -29,7 +32,7 @@ pub(super) fn timeout() -> SimulateError {
 }
 
 /// A tracer under watch.
-pub(super) struct Watched<'a, I> {
+pub(crate) struct Watched<'a, I> {
     inner: I,
     bounds: TraceBounds<'a>,
     /// It keeps every step, so what it keeps is counted.
@@ -37,23 +40,25 @@ pub(super) struct Watched<'a, I> {
     /// It has no frames for calls to Ethereum's precompiles, as Parity has it. Engines have them.
     hides_precompiles: bool,
     steps: u64,
+    /// At how many steps the clock is looked at next.
+    next_look: u64,
     recorded: usize,
     /// A hidden call is under way; precompiles call nothing, so one flag is enough.
     hidden: bool,
 }
 
 impl<'a, I> Watched<'a, I> {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         inner: I,
         bounds: TraceBounds<'a>,
         keeps_steps: bool,
         hides_precompiles: bool,
     ) -> Self {
-        let (steps, recorded, hidden) = (0, 0, false);
-        Self { inner, bounds, keeps_steps, hides_precompiles, steps, recorded, hidden }
+        let (steps, next_look, recorded, hidden) = (0, STEPS, 0, false);
+        Self { inner, bounds, keeps_steps, hides_precompiles, steps, next_look, recorded, hidden }
     }
 
-    pub(super) const fn inner(&mut self) -> &mut I {
+    pub(crate) const fn inner(&mut self) -> &mut I {
         &mut self.inner
     }
 
@@ -81,7 +86,7 @@ impl<I: Inspector<EvmContext>> Inspector<EvmContext> for Watched<'_, I> {
 
     fn step(&mut self, interpreter: &mut Interpreter, context: &mut EvmContext) {
         self.inner.step(interpreter, context);
-        self.steps = self.steps.wrapping_add(1);
+        self.steps = self.steps.saturating_add(1);
         if self.keeps_steps {
             let stack = interpreter.stack.len().saturating_mul(32);
             self.recorded = self.recorded.saturating_add(STEP_BYTES).saturating_add(stack);
@@ -89,8 +94,11 @@ impl<I: Inspector<EvmContext>> Inspector<EvmContext> for Watched<'_, I> {
                 return end(interpreter, context, TOO_LARGE);
             }
         }
-        if self.steps.is_multiple_of(STEPS) && (self.bounds.stop)() {
-            end(interpreter, context, TIMEOUT);
+        if self.steps >= self.next_look {
+            self.next_look = self.steps.saturating_add(STEPS);
+            if (self.bounds.stop)() {
+                end(interpreter, context, TIMEOUT);
+            }
         }
     }
 
@@ -107,6 +115,7 @@ impl<I: Inspector<EvmContext>> Inspector<EvmContext> for Watched<'_, I> {
     }
 
     fn call(&mut self, context: &mut EvmContext, inputs: &mut CallInputs) -> Option<CallOutcome> {
+        self.steps = self.steps.saturating_add(CALL_STEPS);
         if self.is_hidden(context, inputs) {
             self.hidden = true;
             return None;

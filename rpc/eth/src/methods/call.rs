@@ -16,8 +16,9 @@ pub(super) async fn call(api: Arc<Api>, args: Args) -> Result<Bytes, Failure> {
     let request = request(&api, args.get(0)?)?;
     let number = api.state_arg(&args, 1)?;
     let overrides = overrides(args.optional(2)?, args.optional(3)?)?;
-    api.heavy(move |api| {
-        let done = api.chain().call(number, &request, &overrides, api.config.gas_cap)?;
+    api.call(move |api, stop| {
+        let cap = api.config.gas_cap;
+        let done = api.chain().call_within(number, &request, &overrides, cap, stop)?;
         match done.status {
             CallStatus::Success => Ok(done.output),
             CallStatus::Revert => Err(Failure::revert(&done.output)),
@@ -31,8 +32,10 @@ pub(super) async fn estimate_gas(api: Arc<Api>, args: Args) -> Result<U64, Failu
     let request = request(&api, args.get(0)?)?;
     let number = api.state_arg(&args, 1)?;
     let overrides = overrides(args.optional(2)?, args.optional(3)?)?;
-    api.heavy(move |api| Ok(U64::from(api.chain().estimate_gas(number, &request, &overrides)?)))
-        .await
+    api.call(move |api, stop| {
+        Ok(U64::from(api.chain().estimate_gas(number, &request, &overrides, stop)?))
+    })
+    .await
 }
 
 /// Answer of `eth_createAccessList`.
@@ -51,9 +54,9 @@ pub(super) async fn create_access_list(
 ) -> Result<AccessListAnswer, Failure> {
     let request = request(&api, args.get(0)?)?;
     let number = api.state_arg(&args, 1)?;
-    api.heavy(move |api| {
+    api.call(move |api, stop| {
         let (access_list, gas, error) =
-            api.chain().access_list(number, &request, api.config.gas_cap)?;
+            api.chain().access_list(number, &request, api.config.gas_cap, stop)?;
         Ok(AccessListAnswer { access_list, gas_used: U64::from(gas), error })
     })
     .await

@@ -40,7 +40,7 @@ pub(super) async fn fill(api: Arc<Api>, args: Args) -> Result<Value, Failure> {
     request.to.get_or_insert_default();
     request.chain_id = Some(api.chain().rules().chain_id());
     let mut request = api
-        .heavy(move |api| {
+        .call(move |api, stop| {
             let head = api.height();
             if request.nonce.is_none() {
                 let state = api.chain().state(head)?.ok_or_else(|| Failure::no_state(head))?;
@@ -51,7 +51,7 @@ pub(super) async fn fill(api: Arc<Api>, args: Args) -> Result<Value, Failure> {
             if request.gas.is_none() {
                 let call = call::request(api, request.clone())?;
                 let overrides = Overrides::default();
-                request.gas = Some(api.chain().estimate_gas(head, &call, &overrides)?);
+                request.gas = Some(api.chain().estimate_gas(head, &call, &overrides, stop)?);
             }
             Ok(request)
         })

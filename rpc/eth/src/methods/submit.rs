@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use alloy_consensus::{Transaction as _, transaction::SignerRecoverable};
+use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{B256, Bytes};
+use qenex_types::Transaction;
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Duration, timeout},
@@ -15,9 +18,6 @@ use crate::{
     error::Failure,
 };
 
-/// Longest that `eth_sendRawTransactionSync` waits, milliseconds.
-const MAX_WAIT_MS: u64 = 60_000;
-
 pub(super) async fn send_raw(api: Arc<Api>, args: Args) -> Result<B256, Failure> {
     api.admission.submit_one(args.get(0)?).await
 }
@@ -28,8 +28,9 @@ pub(super) async fn send_raw_sync(api: Arc<Api>, args: Args) -> Result<RpcReceip
     let asked: Option<Quantity> = args.optional(1)?;
     let wait_ms = match asked {
         None | Some(Quantity(0)) => api.config.sync_timeout_ms,
-        Some(Quantity(ms)) => ms.min(MAX_WAIT_MS),
+        Some(Quantity(ms)) => ms.min(api.config.max_sync_timeout_ms),
     };
+    refuse_gap(&api, &raw)?;
     // Listening begins before sending, so that no block is missed.
     let mut heads = api.context.heads.subscribe();
     let hash = api.admission.submit_one(raw).await?;
@@ -52,4 +53,15 @@ pub(super) async fn send_raw_sync(api: Arc<Api>, args: Args) -> Result<RpcReceip
         Ok(answer) => answer,
         Err(_) => Err(Failure::sync_timeout(hash, wait_ms)),
     }
+}
+
+/// A transaction that must wait for others before it is refused (EIP-7966), and not put into the
+/// pool. What is wrong with it otherwise, the pool says.
+fn refuse_gap(api: &Api, raw: &Bytes) -> Result<(), Failure> {
+    let Ok(transaction) = Transaction::decode_2718_exact(raw) else { return Ok(()) };
+    let Ok(sender) = transaction.recover_signer() else { return Ok(()) };
+    let account = api.context.accounts.account(sender).map_err(Failure::internal)?;
+    let next = api.context.pool.pending_nonce(sender, account.nonce);
+    let nonce = transaction.nonce();
+    if nonce > next { Err(Failure::nonce_gap(next, nonce)) } else { Ok(()) }
 }
