@@ -486,12 +486,12 @@ fn halt_words(reason: &HaltReason) -> String {
 
 /// An inspector that ends the execution when the time is over. It keeps no steps, so it has no
 /// bound of memory.
-const fn watched<I>(inspector: I, stop: Stop<'_>) -> Watched<'_, I> {
+pub(crate) const fn watched<I>(inspector: I, stop: Stop<'_>) -> Watched<'_, I> {
     Watched::new(inspector, TraceBounds { stop, max_bytes: usize::MAX }, false, false)
 }
 
 /// Why a transaction under [`watched`] was not executed to its end.
-fn stopped(error: EVMError<StateUnavailable, InvalidTransaction>) -> SimulateError {
+pub(crate) fn stopped(error: EVMError<StateUnavailable, InvalidTransaction>) -> SimulateError {
     match error {
         EVMError::Custom(reason) if reason == TIMEOUT => SimulateError::Stopped,
         other => refusal(other),

@@ -26,7 +26,8 @@ use crate::{
     evm::{EvmContext, Mode, block_env, evm},
     rules::{Rules, empty_header},
     simulate::{
-        CallOutcome, CallRequest, Overrides, Rule, SimulateError, outcome, refusal, request_env,
+        CallOutcome, CallRequest, Overrides, Rule, SimulateError, Stop, outcome, refusal,
+        request_env, stopped, watched,
     },
 };
 
@@ -85,13 +86,14 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`SimulateError`]: a call that could not stand in its block fails the whole simulation; a
-    /// revert or an exception does not.
+    /// [`SimulateError`]: a call that could not stand in its block fails the whole simulation, and so
+    /// does `stop` if it says that the time is over; a revert or an exception does not.
     pub fn simulate_blocks(
         &self,
         number: u64,
         blocks: Vec<BlockCalls>,
         options: SimulateOptions,
+        stop: Stop<'_>,
     ) -> Result<Vec<SimulatedBlock>, SimulateError> {
         let failed = SimulateError::from;
         let (hash, base) =
@@ -103,6 +105,9 @@ impl Chain {
         let mut gas_left = options.gas_cap;
         let mut results = Vec::with_capacity(blocks.len());
         for block in &blocks {
+            if stop() {
+                return Err(SimulateError::Stopped);
+            }
             let mut header =
                 Header { parent_hash, ..header(self.rules(), &parent, &block.overrides) };
             if header.base_fee_per_gas.is_none() {
@@ -114,7 +119,8 @@ impl Chain {
                     .override_account(*address, change)
                     .map_err(|error| SimulateError::Invalid(error.to_string()))?;
             }
-            let (ran, after) = self.run_block(&header, block, state, options, &mut gas_left)?;
+            let (ran, after) =
+                self.run_block(&header, block, state, options, &mut gas_left, stop)?;
             state = after;
             let Ran { transactions, receipts, calls, gas_used } = ran;
             let (transactions_root, receipts_root, logs_bloom) =
@@ -158,8 +164,9 @@ impl Chain {
         state: BlockState,
         options: SimulateOptions,
         gas_left: &mut u64,
+        stop: Stop<'_>,
     ) -> Result<(Ran, BlockState), SimulateError> {
-        let tracer = LogTracer::new(options.trace_transfers);
+        let tracer = watched(LogTracer::new(options.trace_transfers), stop);
         let mut evm =
             evm(self.rules(), block_env(self.rules(), header), state, Mode::Simulation, tracer);
         begin(&mut evm, header).map_err(|error| SimulateError::State(error.to_string()))?;
@@ -205,7 +212,7 @@ impl Chain {
                 },
             });
             ran.transactions.push(transaction);
-            let logs = evm.inspector.take(result.is_success());
+            let logs = evm.inspector.inner().take(result.is_success());
             let max_used_gas = result.gas().total_gas_spent().max(used);
             ran.calls.push(SimulatedCall { outcome: outcome(result), max_used_gas, logs });
         }
@@ -357,7 +364,7 @@ fn unsigned(call: &CallRequest, chain_id: u64, gas_limit: u64, nonce: u64) -> Po
 fn refused_by_rule(
     error: EVMError<crate::database::StateUnavailable, InvalidTransaction>,
 ) -> SimulateError {
-    let EVMError::Transaction(reason) = &error else { return refusal(error) };
+    let EVMError::Transaction(reason) = &error else { return stopped(error) };
     let rule = match reason {
         InvalidTransaction::NonceTooLow { .. } => Rule::NonceTooLow,
         InvalidTransaction::NonceTooHigh { .. } => Rule::NonceTooHigh,

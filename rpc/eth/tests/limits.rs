@@ -29,6 +29,12 @@ async fn a_call_that_takes_too_long_is_ended() {
             assert_eq!((code, message.as_str()), (-32_000, words), "{method}");
         }
     }
+    let to = Address::repeat_byte(0xcc);
+    let block = json!({ "stateOverrides": { to.to_string(): { "code": "0x5b5f56" } },
+        "calls": [{ "to": to }] });
+    let params = json!([{ "blockStateCalls": [block] }, "latest"]);
+    let (code, message, _) = node.fail("eth_simulateV1", params).await;
+    assert_eq!((code, message.as_str()), (-32_000, "execution aborted (timeout = 1ms)"));
     assert_eq!(node.call("eth_call", json!([{ "to": Address::ZERO }])).await, "0x");
 }
 

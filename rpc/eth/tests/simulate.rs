@@ -188,6 +188,7 @@ async fn reverts_exceptions_and_broken_rules() {
     let fee = format!("{:#x}", 10 * GWEI);
     let block = |block: Value| json!({ "validation": true, "blockStateCalls": [block] });
     let one = |call: Value| block(json!({ "calls": [call] }));
+    let long = format!("0x{}", "00".repeat(49_153));
     let many: Vec<Value> = (0..257).map(|_| json!({})).collect();
     for (payload, code, message) in [
         (json!({ "blockStateCalls": [] }), -32602, "empty input"),
@@ -220,6 +221,11 @@ async fn reverts_exceptions_and_broken_rules() {
             one(json!({ "from": from, "to": from, "gas": "0xffffffffffff" })),
             -38015,
             "block gas limit reached",
+        ),
+        (
+            one(json!({ "from": from, "input": long, "maxFeePerGas": fee })),
+            -38025,
+            "max initcode size exceeded",
         ),
     ] {
         let (got, said, _) = node.fail("eth_simulateV1", json!([payload])).await;

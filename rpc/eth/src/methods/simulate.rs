@@ -51,8 +51,8 @@ pub(super) async fn simulate(api: Arc<Api>, args: Args) -> Result<Json, Failure>
         gas_cap: api.config.gas_cap,
     };
     let full = payload.return_full_transactions;
-    api.heavy(move |api| {
-        let blocks = api.chain().simulate_blocks(number, blocks, options)?;
+    api.call(move |api, stop| {
+        let blocks = api.chain().simulate_blocks(number, blocks, options, stop)?;
         let answers: Vec<Answer> = blocks.into_iter().map(|block| answer(block, full)).collect();
         json(&answers)
     })
