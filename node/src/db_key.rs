@@ -1,6 +1,7 @@
 //! The key of an encrypted database: random, kept beside it in `db/key.json`, wrapped with a key
 //! derived from the validator's seeds. Whoever has the disk but not the keystore's password has
-//! nothing; a copy of the folder can be opened wherever the keystore can.
+//! nothing; a copy of the folder can be opened wherever the keystore can. Blocks that are not final
+//! yet lie outside the database, each file of them under a key derived from the same seeds.
 
 use std::{fs, io::Write as _, path::Path};
 
@@ -63,6 +64,24 @@ impl<'a> Access<'a> {
     }
 
     fn wrapping_key(&self) -> Result<LessSafeKey> {
+        self.derive(b"qenex", b"database key")
+    }
+
+    /// What the files of open blocks are encrypted with.
+    ///
+    /// # Errors
+    ///
+    /// If the keystore cannot be opened.
+    pub(crate) fn file_keys(&self) -> Result<FileKeys> {
+        let secret = self.secret()?;
+        Ok(FileKeys(secret))
+    }
+
+    fn derive(&self, salt: &[u8], purpose: &[u8]) -> Result<LessSafeKey> {
+        derive(&self.secret()?, salt, purpose)
+    }
+
+    fn secret(&self) -> Result<Zeroizing<Vec<u8>>> {
         let opened;
         let seeds = match self.seeds {
             Some(seeds) => seeds,
@@ -71,11 +90,7 @@ impl<'a> Access<'a> {
                 &opened
             }
         };
-        let secret = Zeroizing::new([&seeds.ml_dsa_65[..], &seeds.ed25519[..]].concat());
-        let wrapping = Salt::new(HKDF_SHA256, b"qenex").extract(&secret);
-        let key = wrapping.expand(&[b"database key"], &AES_256_GCM).map(UnboundKey::from);
-        let key = key.ok().context("cannot derive the key that wraps the database's")?;
-        Ok(LessSafeKey::new(key))
+        Ok(Zeroizing::new([&seeds.ml_dsa_65[..], &seeds.ed25519[..]].concat()))
     }
 
     /// Reads the key of the database in a folder.
@@ -161,6 +176,38 @@ impl<'a> Access<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Keys for files, one for each salt.
+pub(crate) struct FileKeys(Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for FileKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FileKeys(secret)")
+    }
+}
+
+impl FileKeys {
+    /// Without a keystore.
+    #[cfg(test)]
+    pub(crate) fn of_secret(secret: Vec<u8>) -> Self {
+        Self(Zeroizing::new(secret))
+    }
+
+    /// The key of the file with this salt.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be derived.
+    pub(crate) fn of(&self, salt: &[u8]) -> Result<LessSafeKey> {
+        derive(&self.0, salt, b"open blocks")
+    }
+}
+
+fn derive(secret: &[u8], salt: &[u8], purpose: &[u8]) -> Result<LessSafeKey> {
+    let key = Salt::new(HKDF_SHA256, salt).extract(secret);
+    let key = key.expand(&[purpose], &AES_256_GCM).map(UnboundKey::from);
+    Ok(LessSafeKey::new(key.ok().context("cannot derive a key from the keystore's")?))
 }
 
 fn bound_to(epoch: u32) -> Aad<Vec<u8>> {

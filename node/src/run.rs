@@ -434,7 +434,12 @@ fn open(config: &Config) -> Result<Disk> {
             config.data.display()
         );
     }
-    let bodies = Bodies::open(&config.data.join("open-blocks"), chain.head().header.number)?;
+    let bodies = Bodies::open(
+        &config.data.join("open-blocks"),
+        chain.head().header.number,
+        access.file_keys()?,
+        config.store.encrypt,
+    )?;
     check_not_older(config, &chain, record.as_ref(), &bodies)?;
     let me = ValidatorIndex(u16::try_from(me)?);
     Ok(Disk { spec, chain_id, seeds, key, me, chain: Arc::new(chain), wal, record, bodies })

@@ -115,7 +115,9 @@ impl Args {
             state.floor, state.accounts_before, state.slots_before, state.floor_root
         );
         verify_votes(&config.data)?;
-        let open = open_blocks(&config.data.join("open-blocks"))?;
+        // A node that is not encrypted needs no keystore to be checked.
+        let keys = store.is_encrypted().then(|| Access::new(&config).file_keys()).transpose()?;
+        let open = open_blocks(&config.data.join("open-blocks"), keys.as_ref())?;
         println!("votes     whole, with {open} open blocks");
         println!("everything fits together");
         Ok(())

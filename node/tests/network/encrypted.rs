@@ -82,7 +82,7 @@ async fn an_encrypted_node_works_as_the_others_and_shows_nothing_on_its_disk() {
     text_of(&mut create).await;
     net.network.stop().await.unwrap();
     assert!(holds(&net.network.folder(0).join("data/db"), to.as_slice()));
-    for folder in [data.join("db"), folder.join("db")] {
+    for folder in [data.join("db"), data.join("open-blocks"), folder.join("db")] {
         assert!(!holds(&folder, to.as_slice()), "{}", folder.display());
     }
 
