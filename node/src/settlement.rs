@@ -7,16 +7,11 @@
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::{Context, Result, ensure};
-use qenex_consensus::{Certificate, CertificateKind, Committee, Verified, VerifyContext};
-use qenex_crypto::CommitteeVerifier;
 use qenex_exec::{Chain, ExecError, Inclusion, decode_header};
 use qenex_types::ChainSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    consensus::{BlockBinding, EPOCH, FinalityProof, final_proof},
-    run::public_keys,
-};
+use crate::consensus::{FinalityProof, Validators, final_proof};
 
 /// The proof, as `qenex_getSettlementProof` gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,20 +70,7 @@ impl SettlementProof {
         }
         let proof = FinalityProof::decode(&self.finality)?;
         let certificate = proof.certificate.context("the proof has no certificate")?;
-        ensure!(
-            certificate.kind == CertificateKind::Commit && certificate.reference.hash == hash,
-            "the certificate is of another block"
-        );
-        let chain_id = spec.digest()?;
-        let committee = Committee::equal(EPOCH, spec.validators.len(), chain_id)?;
-        let signatures = CommitteeVerifier::new(public_keys(spec)?);
-        let context = VerifyContext {
-            chain_id,
-            committee: &committee,
-            signatures: &signatures,
-            payloads: &BlockBinding,
-        };
-        Verified::<Certificate>::check(certificate, &context).context("the certificate")?;
+        Validators::of(spec)?.check(certificate, hash)?;
         let last = self.headers.last().unwrap_or(first);
         ensure!(
             decode_header(last)?.parent_beacon_block_root == Some(proof.consensus_header.digest()),

@@ -9,10 +9,7 @@ use std::{
 use alloy_consensus::Header;
 use alloy_rlp::Decodable;
 use anyhow::{Context, Result, bail, ensure};
-use qenex_consensus::{
-    Certificate, CertificateKind, Committee, DurableRecord, Verified, VerifyContext,
-};
-use qenex_crypto::CommitteeVerifier;
+use qenex_consensus::DurableRecord;
 use qenex_exec::verify_chain;
 use qenex_store::{Store, TableStats};
 use qenex_types::ChainSpec;
@@ -22,9 +19,9 @@ use serde_json::json;
 
 use crate::{
     config::Config,
-    consensus::{BlockBinding, EPOCH, FinalityProof, open_blocks},
+    consensus::{FinalityProof, Validators, open_blocks},
     db_key::{self, Access},
-    run::{open_store, public_keys, unusable},
+    run::{open_store, unusable},
 };
 
 /// Pause between two lines of progress.
@@ -221,15 +218,7 @@ pub(crate) fn verify_proofs(
     blocks: RangeInclusive<u64>,
     progress: &mut dyn FnMut(&str, u64),
 ) -> Result<u64> {
-    let chain_id = spec.digest()?;
-    let committee = Committee::equal(EPOCH, spec.validators.len(), chain_id)?;
-    let signatures = CommitteeVerifier::new(public_keys(spec)?);
-    let context = VerifyContext {
-        chain_id,
-        committee: &committee,
-        signatures: &signatures,
-        payloads: &BlockBinding,
-    };
+    let validators = Validators::of(spec)?;
     let one = |number: u64| -> Result<bool> {
         let row = store.certificate(number)?.context("it has none")?;
         let proof = FinalityProof::decode(&row)?;
@@ -239,11 +228,7 @@ pub(crate) fn verify_proofs(
             bail!("its consensus header is of another block");
         }
         let Some(certificate) = proof.certificate else { return Ok(false) };
-        let hash = store.block_hash(number)?.unwrap_or_default();
-        if certificate.kind != CertificateKind::Commit || certificate.reference.hash != hash {
-            bail!("its certificate is of another block");
-        }
-        Verified::<Certificate>::check(certificate, &context)?;
+        validators.check(certificate, store.block_hash(number)?.unwrap_or_default())?;
         Ok(true)
     };
     let checked = |number| {

@@ -38,7 +38,7 @@ use tokio::sync::broadcast;
 pub(crate) use bodies::{Bodies, open_blocks};
 pub(crate) use driver::{Driver, DriverHandle, to_gauge};
 pub(crate) use executor::{Executor, Job, WorkFlag};
-pub(crate) use proof::FinalityProof;
+pub(crate) use proof::{FinalityProof, Validators};
 pub(crate) use serve::on_request;
 pub(crate) use verify::on_message;
 
@@ -127,7 +127,7 @@ impl Shared {
 
 /// Ties a block's bytes to what consensus says about it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BlockBinding;
+struct BlockBinding;
 
 impl PayloadVerifier for BlockBinding {
     fn binds(&self, block: &qenex_consensus::Block) -> bool {

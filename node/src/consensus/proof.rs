@@ -1,10 +1,17 @@
 //! What the chain keeps beside each final block: its consensus header, and the commit certificate
 //! of the block or none (then a later block's certificate proves it through the parent hashes).
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use anyhow::{Context, Result, bail};
-use qenex_consensus::{Certificate, ConsensusHeader, Message};
+use qenex_consensus::{
+    Certificate, CertificateKind, Committee, ConsensusHeader, Message, Verified, VerifyContext,
+};
+use qenex_crypto::CommitteeVerifier;
+use qenex_types::ChainSpec;
+
+use super::{BlockBinding, EPOCH};
+use crate::run::public_keys;
 
 /// The proof that a block is final.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,5 +57,47 @@ impl FinalityProof {
             }
         };
         Ok(Self { consensus_header: row.consensus_header, certificate })
+    }
+}
+
+/// The validators of a specification, to check certificates with where no node runs.
+pub(crate) struct Validators {
+    chain_id: B256,
+    committee: Committee,
+    signatures: CommitteeVerifier,
+}
+
+impl Validators {
+    /// Those of this specification.
+    ///
+    /// # Errors
+    ///
+    /// If its keys are not usable.
+    pub(crate) fn of(spec: &ChainSpec) -> Result<Self> {
+        let chain_id = spec.digest()?;
+        Ok(Self {
+            chain_id,
+            committee: Committee::equal(EPOCH, spec.validators.len(), chain_id)?,
+            signatures: CommitteeVerifier::new(public_keys(spec)?),
+        })
+    }
+
+    /// Checks that a quorum of them signed the certificate, and that it makes this block final.
+    ///
+    /// # Errors
+    ///
+    /// If not.
+    pub(crate) fn check(&self, certificate: Certificate, block: B256) -> Result<()> {
+        if certificate.kind != CertificateKind::Commit || certificate.reference.hash != block {
+            bail!("the certificate is of another block");
+        }
+        let context = VerifyContext {
+            chain_id: self.chain_id,
+            committee: &self.committee,
+            signatures: &self.signatures,
+            payloads: &BlockBinding,
+        };
+        Verified::<Certificate>::check(certificate, &context).context("the certificate")?;
+        Ok(())
     }
 }
