@@ -1,12 +1,11 @@
 //! The two plain GET routes on the JSON-RPC port: `/health` and `/api/v1/blockchain/info`.
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
+use futures::future::{Either, Ready, ready};
 use jsonrpsee::{
     core::BoxError,
     server::{HttpRequest, HttpResponse, http::response::ok_response},
@@ -38,11 +37,10 @@ pub(crate) struct GetService<S> {
 impl<S, B> Service<HttpRequest<B>> for GetService<S>
 where
     S: Service<HttpRequest<B>, Response = HttpResponse, Error = BoxError>,
-    S::Future: Send + 'static,
 {
     type Response = HttpResponse;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, BoxError>> + Send>>;
+    type Future = Either<Ready<Result<HttpResponse, BoxError>>, S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
@@ -55,8 +53,8 @@ where
             _ => None,
         };
         match answer {
-            Some(answer) => Box::pin(async move { Ok(ok_response(answer.to_string())) }),
-            None => Box::pin(self.inner.call(request)),
+            Some(answer) => Either::Left(ready(Ok(ok_response(answer.to_string())))),
+            None => Either::Right(self.inner.call(request)),
         }
     }
 }

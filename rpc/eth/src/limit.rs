@@ -3,14 +3,13 @@
 
 use std::{
     collections::BTreeMap,
-    future::Future,
     net::{IpAddr, Ipv6Addr},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+use futures::future::{Either, Ready, ready};
 use jsonrpsee::{
     core::BoxError,
     server::{HttpBody, HttpRequest, HttpResponse},
@@ -144,13 +143,13 @@ fn milli(units: u64) -> i64 {
 
 /// Refuses requests of who has emptied the bucket, before they are read: status 429.
 #[derive(Clone, Debug)]
-pub(crate) struct Throttle(pub(crate) Client);
+pub(crate) struct Throttle(pub(crate) Arc<Bucket>);
 
 impl<S> Layer<S> for Throttle {
     type Service = ThrottleService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ThrottleService { inner, client: self.0.clone() }
+        ThrottleService { inner, client: Arc::clone(&self.0) }
     }
 }
 
@@ -158,29 +157,25 @@ impl<S> Layer<S> for Throttle {
 #[derive(Clone, Debug)]
 pub(crate) struct ThrottleService<S> {
     inner: S,
-    client: Client,
+    client: Arc<Bucket>,
 }
 
 impl<S, B> Service<HttpRequest<B>> for ThrottleService<S>
 where
     S: Service<HttpRequest<B>, Response = HttpResponse, Error = BoxError>,
-    S::Future: Send + 'static,
 {
     type Response = HttpResponse;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, BoxError>> + Send>>;
+    type Future = Either<Ready<Result<HttpResponse, BoxError>>, S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
-        match self.client.as_ref().map(|bucket| bucket.take(0)) {
-            Some(Err(wait)) => {
-                let answer = too_many(wait);
-                Box::pin(async move { Ok(answer) })
-            }
-            _ => Box::pin(self.inner.call(request)),
+        match self.client.take(0) {
+            Err(wait) => Either::Left(ready(Ok(too_many(wait)))),
+            Ok(()) => Either::Right(self.inner.call(request)),
         }
     }
 }

@@ -184,7 +184,7 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
             let client = clients.of(peer.ip());
             let http = ServiceBuilder::new()
                 .layer(cors.clone())
-                .layer(Throttle(client.clone()))
+                .option_layer(client.clone().map(Throttle))
                 .layer(GetRoutes(Arc::clone(&context)));
             let connection = service
                 .clone()
