@@ -102,11 +102,10 @@ impl Bucket {
     }
 
     fn is_full(&self, now: Instant) -> bool {
-        self.refilled(now).milli >= milli(self.rate.saturating_mul(BURST))
+        self.refilled(*self.level.lock(), now).milli >= milli(self.rate.saturating_mul(BURST))
     }
 
-    fn refilled(&self, now: Instant) -> Level {
-        let level = *self.level.lock();
+    fn refilled(&self, level: Level, now: Instant) -> Level {
         let elapsed = u64::try_from(now.saturating_duration_since(level.at).as_millis());
         let more = elapsed.unwrap_or(u64::MAX).saturating_mul(self.rate);
         let milli = level
@@ -126,13 +125,13 @@ impl Bucket {
     }
 
     fn take_at(&self, units: u64, now: Instant) -> Result<(), Duration> {
-        let level = self.refilled(now);
+        let mut kept = self.level.lock();
+        let level = self.refilled(*kept, now);
         if level.milli <= 0 {
             let missing = level.milli.unsigned_abs().saturating_add(1_000);
             return Err(Duration::from_millis(missing.div_ceil(self.rate).max(1_000)));
         }
-        let milli = level.milli.saturating_sub(milli(units));
-        *self.level.lock() = Level { milli, at: now };
+        *kept = Level { milli: level.milli.saturating_sub(milli(units)), at: now };
         Ok(())
     }
 }
