@@ -113,6 +113,16 @@ impl Net {
         Self { network, ports, client, folder: Some(folder), _places: places }
     }
 
+    /// The folder of another network, beside this one's, that never runs: a test that already has its
+    /// places and waited for more could wait for ever.
+    pub(crate) async fn another(&self) -> PathBuf {
+        let folder = self.network.datadir().join("another");
+        let mut init = Command::new(QENEX);
+        init.args(["testnet", "init", "--validators", "4", "--datadir"]).arg(&folder);
+        text_of(&mut init).await;
+        folder
+    }
+
     /// A running network.
     pub(crate) async fn started(validators: u16) -> Self {
         let mut net = Self::made(validators).await;

@@ -90,9 +90,8 @@ async fn a_final_payment_is_proven_to_who_has_only_the_specification() {
         );
     }
     // Nor for another network.
-    let other = Net::made(4).await;
     std::fs::write(&file, proof.to_string()).unwrap();
-    let foreign = other.network.datadir().join("genesis.json");
+    let foreign = net.another().await.join("genesis.json");
     let output = run_to_end(&mut verify(&foreign, &file)).await;
     assert!(!output.status.success());
     println!("{} lies refused", lies.len());

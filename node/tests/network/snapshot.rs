@@ -87,8 +87,8 @@ async fn a_snapshot_of_a_running_node_is_restored_and_the_node_goes_on() {
     refused(&mut restore(&config, &folder), &["000999.sst is not in the list"]).await;
     std::fs::remove_file(folder.join("db/000999.sst")).unwrap();
     refused(&mut restore(&config, &folder.join("db")), &["this is no finished snapshot"]).await;
-    let other = Net::made(4).await;
-    refused(&mut restore(&other.config(0), &folder), &["the proof that block"]).await;
+    let other = net.another().await.join("validator-0/node.toml");
+    refused(&mut restore(&other, &folder), &["the proof that block"]).await;
     assert!(!data.join("db").exists());
 
     let said = text_of(&mut restore(&config, &folder)).await;
