@@ -136,12 +136,12 @@ await run("ethers", async (step) => {
     { call: reverter.refuseSilently, args: [], error: undefined },
   ];
   for (const { call, args, error } of refusals) {
-    for (const [method, answer] of [
-      ["eth_call", call.staticCall(...args)],
-      ["eth_estimateGas", call.estimateGas(...args)],
+    for (const [method, ask] of [
+      ["eth_call", () => call.staticCall(...args)],
+      ["eth_estimateGas", () => call.estimateGas(...args)],
     ]) {
       const what = `${method} of ${call.name}`;
-      const refusal = await refusalOf(what, answer);
+      const refusal = await refusalOf(what, ask());
       if (!isError(refusal, "CALL_EXCEPTION")) {
         throw new Error(`${what}: not understood as a revert: ${refusal}`);
       }

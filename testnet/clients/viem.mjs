@@ -161,12 +161,12 @@ await run("viem", async (step) => {
   ];
   for (const { call, reason, error } of refusals) {
     const request = { ...reverter, ...call, account: worker };
-    for (const [method, answer] of [
-      ["eth_call", node.simulateContract(request)],
-      ["eth_estimateGas", node.estimateContractGas(request)],
+    for (const [method, ask] of [
+      ["eth_call", () => node.simulateContract(request)],
+      ["eth_estimateGas", () => node.estimateContractGas(request)],
     ]) {
       const what = `${method} of ${call.functionName}`;
-      const refusal = await refusalOf(what, answer);
+      const refusal = await refusalOf(what, ask());
       const revert =
         refusal instanceof BaseError &&
         refusal.walk((cause) => cause instanceof ContractFunctionRevertedError);

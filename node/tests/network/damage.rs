@@ -161,7 +161,7 @@ async fn a_flipped_byte_in_any_file_never_changes_an_answer() {
         // A body of this size goes to a blob file.
         let memo: Vec<u8> =
             (0..9_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
-        let draft = TxEip1559 { gas_limit: 2_000_000, input: memo.into(), ..wallet.draft(to) };
+        let draft = TxEip1559 { gas_limit: 900_000, input: memo.into(), ..wallet.draft(to) };
         let noted = wallet.sign(draft);
         wallet.nonce += 1;
         net.send(0, &noted).await;

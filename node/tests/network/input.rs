@@ -46,6 +46,7 @@ async fn refused_transactions_say_why() {
     let large = raw(&rich, &|tx| {
         tx.input = vec![1_u8; 200_000].into();
         tx.gas_limit = 16_000_000;
+        tx.max_fee_per_gas = 10_000_000_000; // Below the cap of fees, which is looked at first.
     });
     let size = (large.as_str().unwrap().len() - 2) / 2;
     let table: Vec<(&str, Value, i64, String)> = vec![
