@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rocksdb::{WriteBatch, checkpoint::Checkpoint};
 
-use crate::{error::StoreError, options::StoreOptions, store::Store, tables};
+use crate::{error::StoreError, options::StoreOptions, seal, store::Store, tables};
 
 impl Store {
     /// Makes a whole database of its own in the folder `to`, which must not exist: this one's table
@@ -44,6 +44,9 @@ impl Store {
             let mut rows = 0;
             for row in self.rows(table)? {
                 let (key, value) = row?;
+                if seal::is_plain(table, &key) {
+                    continue; // The copy has its own.
+                }
                 copy.put(&mut batch, table, &key, &value)?;
                 rows += 1;
                 if batch.size_in_bytes() >= BATCH {

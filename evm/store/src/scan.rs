@@ -63,25 +63,11 @@ impl Store {
         Ok(Scan { store: self, table, rows: Some(rows), decode })
     }
 
-    /// All rows of a table as they are, but for those of `meta` that are never encrypted.
-    pub(crate) fn rows(
-        &self,
-        table: &'static str,
-    ) -> Result<impl Iterator<Item = Result<(Bytes, Bytes), StoreError>>, StoreError> {
-        let mut options = ReadOptions::default();
-        options.set_total_order_seek(true);
-        options.fill_cache(false);
-        let rows = self.inner.db.iterator_cf_opt(self.table(table)?, options, IteratorMode::Start);
-        let plain = move |key: &[u8]| {
-            let name = key == tables::META_SCHEMA || key.starts_with(tables::META_CIPHER);
-            table == tables::META && name
-        };
-        Ok(rows.filter(move |row| !row.as_ref().is_ok_and(|(key, _)| plain(key))).map(move |row| {
-            let (key, row) = row.map_err(|error| self.fail(error))?;
-            let value = seal::open(self.inner.seal.as_ref(), table, &key, &row)
-                .map_err(|error| self.bad_row(table, error))?;
-            Ok((Bytes::copy_from_slice(&key), value.into_owned().into()))
-        }))
+    /// All rows of a table, key and value as they are.
+    pub(crate) fn rows(&self, table: &'static str) -> Result<Scan<'_, (Bytes, Bytes)>, StoreError> {
+        self.scan(table, &[], |key, row| {
+            Ok((Bytes::copy_from_slice(key), Bytes::copy_from_slice(row)))
+        })
     }
 
     /// Accounts as of the state head, from keccak256(address) `from` on.
@@ -127,9 +113,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub fn nodes(&self) -> Result<Scan<'_, (Bytes, Bytes)>, StoreError> {
-        self.scan(tables::TRIE, &[], |key, row| {
-            Ok((Bytes::copy_from_slice(key), Bytes::copy_from_slice(row)))
-        })
+        self.rows(tables::TRIE)
     }
 
     /// What accounts were before blocks.

@@ -21,7 +21,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use crate::tables::RowError;
+use crate::tables::{self, RowError};
 
 /// Bytes that encryption adds to a value.
 pub const OVERHEAD: usize = NONCE_LEN + 16;
@@ -133,6 +133,11 @@ fn nonce(opening: u32, value: u64) -> [u8; NONCE_LEN] {
     nonce
 }
 
+/// Whether a row is what reading the encryption itself needs, and so never encrypted.
+pub(crate) fn is_plain(table: &str, key: &[u8]) -> bool {
+    table == tables::META && (key == tables::META_SCHEMA || key.starts_with(tables::META_CIPHER))
+}
+
 /// The value of a row of a database that may be encrypted.
 pub(crate) fn open<'a>(
     seal: Option<&Seal>,
@@ -141,7 +146,7 @@ pub(crate) fn open<'a>(
     row: &'a [u8],
 ) -> Result<Cow<'a, [u8]>, RowError> {
     match seal {
-        None => Ok(Cow::Borrowed(row)),
-        Some(seal) => seal.open(table, key, row).map(Cow::Owned),
+        Some(seal) if !is_plain(table, key) => seal.open(table, key, row).map(Cow::Owned),
+        _ => Ok(Cow::Borrowed(row)),
     }
 }

@@ -77,7 +77,7 @@ impl Store {
         let inner = Inner { db, path: path.to_owned(), head, damage, seal: None };
         let mut store = Self { inner: Arc::new(inner) };
 
-        let schema = store.raw_meta(tables::META_SCHEMA)?;
+        let schema = store.meta(tables::META_SCHEMA)?;
         let fresh = schema.is_none();
         match schema {
             Some(schema) if schema[..] == tables::SCHEMA.to_be_bytes() => {}
@@ -94,7 +94,7 @@ impl Store {
         }
         if fresh {
             // Last: with it the database is one, encrypted or not.
-            store.put_raw_meta(tables::META_SCHEMA, &tables::SCHEMA.to_be_bytes())?;
+            store.put_meta(tables::META_SCHEMA, &tables::SCHEMA.to_be_bytes())?;
         }
         *store.inner.head.lock() = store.read_head()?;
         Ok(store)
@@ -108,7 +108,7 @@ impl Store {
         fresh: bool,
     ) -> Result<Option<Seal>, StoreError> {
         let refuse = |what| StoreError::Key { path: self.inner.path.clone(), what };
-        let cipher = self.raw_meta(tables::META_CIPHER)?;
+        let cipher = self.meta(tables::META_CIPHER)?;
         let Some(key) = key else {
             return match cipher {
                 None => Ok(None),
@@ -121,18 +121,18 @@ impl Store {
         match cipher {
             Some(cipher) if cipher == expected => {}
             Some(_) => return Err(refuse("is encrypted with another key")),
-            None if fresh => self.put_raw_meta(tables::META_CIPHER, &expected)?,
+            None if fresh => self.put_meta(tables::META_CIPHER, &expected)?,
             None => return Err(refuse("is not encrypted, but a key for it was given")),
         }
         let name = |number: u32| [tables::META_SALT, &number.to_be_bytes()].concat();
         let (mut salts, mut number) = (Vec::new(), 0_u32);
-        while let Some(salt) = self.raw_meta(&name(number))? {
+        while let Some(salt) = self.meta(&name(number))? {
             salts.push(salt.to_vec());
             number = number.saturating_add(1);
         }
         let mut salt = vec![0; 32];
         aws_lc_rs::rand::fill(&mut salt).map_err(|_| failed())?;
-        self.put_raw_meta(&name(number), &salt)?;
+        self.put_meta(&name(number), &salt)?;
         salts.push(salt);
         Seal::new(key, &salts).map(Some).ok_or_else(failed)
     }
@@ -194,19 +194,10 @@ impl Store {
     ///
     /// [`StoreError`] if the disk fails.
     pub fn put_meta(&self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.put_raw_meta(name, &self.sealed(tables::META, name, value)?)
-    }
-
-    fn put_raw_meta(&self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let mut synced = rocksdb::WriteOptions::default();
         synced.set_sync(true);
-        let meta = self.table(tables::META)?;
+        let (meta, value) = (self.table(tables::META)?, self.sealed(tables::META, name, value)?);
         self.inner.db.put_cf_opt(meta, name, value, &synced).map_err(|error| self.fail(error))
-    }
-
-    fn raw_meta(&self, name: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let row = self.inner.db.get_cf(self.table(tables::META)?, name);
-        Ok(row.map_err(|error| self.fail(error))?.map(Bytes::from))
     }
 
     /// Hash of block 0, once [`Store::set_chain`] has written it.
@@ -291,12 +282,13 @@ impl Store {
         let row = self.inner.db.get_cf(self.table(name)?, key);
         let Some(row) = row.map_err(|error| self.fail(error))? else { return Ok(None) };
         match &self.inner.seal {
-            None => Ok(Some(row.into())),
-            Some(seal) => {
+            Some(seal) if !seal::is_plain(name, key) => {
                 let value =
                     seal.open(name, key, &row).map_err(|error| self.bad_row(name, error))?;
                 Ok(Some(value.into()))
             }
+            // Not through `seal::open`: the row is not copied.
+            _ => Ok(Some(row.into())),
         }
     }
 
@@ -307,7 +299,10 @@ impl Store {
         key: &[u8],
         value: &'a [u8],
     ) -> Result<Cow<'a, [u8]>, StoreError> {
-        let Some(seal) = &self.inner.seal else { return Ok(Cow::Borrowed(value)) };
+        let seal = match &self.inner.seal {
+            Some(seal) if !seal::is_plain(name, key) => seal,
+            _ => return Ok(Cow::Borrowed(value)),
+        };
         let failed = || StoreError::Io { detail: "cannot encrypt a value".to_owned() };
         seal.seal(name, key, value).map(Cow::Owned).ok_or_else(failed)
     }
