@@ -67,6 +67,6 @@ pub(crate) async fn collect(
 /// Admits a batch that a peer sent: the hashes of those that are new, or none if it is malformed.
 pub(crate) fn receive(pool: &Pool, accounts: &HeadAccounts, bytes: &[u8]) -> Option<Vec<B256>> {
     let batch: Batch = alloy_rlp::decode_exact(bytes).ok()?;
-    let results = pool.add_raw_batch(&batch.transactions, accounts);
+    let results = pool.add_raw_batch(&batch.transactions, accounts, None);
     Some(results.into_iter().filter_map(Result::ok).collect())
 }

@@ -57,7 +57,7 @@ fn add(c: &mut Criterion) {
         b.iter_batched(
             pool,
             |pool| {
-                black_box(pool.add_raw_batch(raws, &Rich));
+                black_box(pool.add_raw_batch(raws, &Rich, None));
                 pool
             },
             BatchSize::LargeInput,
@@ -70,7 +70,7 @@ fn best(c: &mut Criterion) {
     let mut group = c.benchmark_group("pool::best");
     for (senders, each) in [(100, 200), (20_000, 1)] {
         let pool = pool();
-        pool.add_raw_batch(&transfers(senders, each), &Rich);
+        pool.add_raw_batch(&transfers(senders, each), &Rich, None);
         group.throughput(Throughput::Elements(1_000));
         let name = format!("taken=1000/pooled=20000/senders={senders}");
         group.bench_function(BenchmarkId::from_parameter(name), |b| {

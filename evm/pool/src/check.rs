@@ -7,6 +7,7 @@ use alloy_eips::{
     eip2718::{Decodable2718, EIP4844_TX_TYPE_ID, EIP7702_TX_TYPE_ID, Eip2718Error},
     eip7623::{tokens_in_calldata, transaction_floor_cost},
 };
+use alloy_primitives::U256;
 use qenex_types::Transaction;
 
 use crate::{PoolConfig, PoolError};
@@ -75,6 +76,13 @@ pub(crate) fn check(tx: &Transaction, size: usize, config: &PoolConfig) -> Resul
         return Err(PoolError::NonceMax(tx.nonce()));
     }
     Ok(())
+}
+
+/// Refuses a fee that can only be a mistake, above `cap` wei.
+pub(crate) fn check_fee_cap(tx: &Transaction, cap: Option<U256>) -> Result<(), PoolError> {
+    let Some(cap) = cap else { return Ok(()) };
+    let fee = U256::from(tx.gas_limit()).saturating_mul(U256::from(tx.max_fee_per_gas()));
+    if fee > cap { Err(PoolError::FeeCap { fee, cap }) } else { Ok(()) }
 }
 
 fn check_chain(tx: &Transaction, config: &PoolConfig) -> Result<(), PoolError> {

@@ -3,7 +3,7 @@
 //! Wallets and libraries recognise errors by text, so every message starts with geth's sentence
 //! (`core/error.go`, `core/txpool/errors.go`); details follow after a colon.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, U256, utils::format_ether};
 
 /// Why the pool refused a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +103,14 @@ pub enum PoolError {
         tip: u128,
         /// The node's minimum.
         minimum: u128,
+    },
+    /// It could cost more for gas than a client of this node may spend by mistake, wei.
+    #[error("tx fee ({} ether) exceeds the configured cap ({} ether)", format_ether(*fee), format_ether(*cap))]
+    FeeCap {
+        /// Gas limit by the most per gas.
+        fee: U256,
+        /// The node's cap.
+        cap: U256,
     },
     /// EIP-2681.
     #[error("nonce has max value: {0}")]

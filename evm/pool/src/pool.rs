@@ -92,22 +92,26 @@ impl Pool {
     ///
     /// Why it is refused.
     pub fn add_raw(&self, raw: &Bytes, accounts: &dyn AccountReader) -> Result<B256, PoolError> {
-        let prepared = self.prepare(raw)?;
+        let prepared = self.prepare(raw, None)?;
         self.admit(vec![Ok(prepared)], accounts).pop().unwrap_or(Err(PoolError::PoolFull))
     }
 
     /// Admits encoded transactions, in order; one answer each: the hash, or why it is refused.
     ///
-    /// Decoding, checks without state and sender recovery run on the rayon pool.
+    /// Decoding, checks without state and sender recovery run on the rayon pool. With a `fee_cap`,
+    /// wei, what could pay more for gas is refused as a mistake: a rule for the node's own clients,
+    /// not for what peers pass on.
     pub fn add_raw_batch(
         &self,
         raws: &[Bytes],
         accounts: &dyn AccountReader,
+        fee_cap: Option<U256>,
     ) -> Vec<Result<B256, PoolError>> {
+        let one = |raw| self.prepare(raw, fee_cap);
         let prepared: Vec<_> = if raws.len() <= CHUNK {
-            raws.iter().map(|raw| self.prepare(raw)).collect()
+            raws.iter().map(one).collect()
         } else {
-            raws.par_iter().with_min_len(CHUNK).map(|raw| self.prepare(raw)).collect()
+            raws.par_iter().with_min_len(CHUNK).map(one).collect()
         };
         self.admit(prepared, accounts)
     }
@@ -126,7 +130,7 @@ impl Pool {
     }
 
     /// Decodes, checks what needs no state, recovers the sender.
-    fn prepare(&self, raw: &Bytes) -> Result<Entry, PoolError> {
+    fn prepare(&self, raw: &Bytes, fee_cap: Option<U256>) -> Result<Entry, PoolError> {
         if raw.len() > self.config.max_tx_bytes && raw.first() != Some(&3) {
             return Err(PoolError::Oversized { size: raw.len(), limit: self.config.max_tx_bytes });
         }
@@ -136,6 +140,7 @@ impl Pool {
             return Err(PoolError::AlreadyKnown);
         }
         check::check(&tx, raw.len(), &self.config)?;
+        check::check_fee_cap(&tx, fee_cap)?;
         let recent = self.index.read().recent(&hash);
         let sender = match recent {
             Some((sender, _)) => sender,

@@ -116,7 +116,7 @@ fn a_batch_is_answered_in_order() {
     raws.insert(50, Bytes::from_static(b"\x02junk"));
     raws.push(raws[0].clone());
 
-    let answers = pool.add_raw_batch(&raws, &accounts);
+    let answers = pool.add_raw_batch(&raws, &accounts, None);
 
     assert!(matches!(answers[50], Err(PoolError::Decode(_))));
     assert_eq!(answers[101], Err(PoolError::AlreadyKnown));
@@ -411,7 +411,7 @@ fn coins_that_came_unannounced_count() {
 fn peers_get_what_waits_in_the_order_of_arrival() {
     let (pool, accounts) = (Pool::new(config()), Accounts::default());
     let raws: Vec<Bytes> = (0..50).map(|nonce| sign(transfer(nonce), &signer(1))).collect();
-    pool.add_raw_batch(&raws, &accounts);
+    pool.add_raw_batch(&raws, &accounts, None);
     assert_eq!(pool.raws(100), raws);
     assert_eq!(pool.raws(20), raws[..20]);
     assert!(pool.raws(0).is_empty());

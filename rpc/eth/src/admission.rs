@@ -6,11 +6,8 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::Transaction as _;
-use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{B256, Bytes, U256};
 use qenex_pool::PoolError;
-use qenex_types::Transaction;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{RpcContext, error::Failure};
@@ -29,62 +26,36 @@ struct Group {
     reply: oneshot::Sender<Answers>,
 }
 
-/// Wei in a gwei.
-const GWEI: u64 = 1_000_000_000;
-
 /// The way into the pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Admission {
-    groups: mpsc::Sender<Group>,
-    /// Most wei a transaction may pay for gas; none: no bound.
-    fee_cap: Option<U256>,
-}
+pub(crate) struct Admission(mpsc::Sender<Group>);
 
 impl Admission {
-    /// Starts the worker. It ends when the last handle is gone; as a task of the runtime, so that
-    /// whoever drops the runtime knows that nothing of it reads the chain any more.
-    pub(crate) fn start(context: Arc<RpcContext>, fee_cap_gwei: u64) -> Self {
+    /// Starts the worker, which admits what costs at most `fee_cap` wei for gas. It ends when the
+    /// last handle is gone; as a task of the runtime, so that whoever drops the runtime knows that
+    /// nothing of it reads the chain any more.
+    pub(crate) fn start(context: Arc<RpcContext>, fee_cap: Option<U256>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::task::spawn_blocking(move || run(receiver, &context));
-        let cap = U256::from(fee_cap_gwei).saturating_mul(U256::from(GWEI));
-        Self { groups: sender, fee_cap: (fee_cap_gwei > 0).then_some(cap) }
+        tokio::task::spawn_blocking(move || run(receiver, &context, fee_cap));
+        Self(sender)
     }
 
     /// Admits transactions; one answer each, in order.
-    pub(crate) async fn submit(
-        &self,
-        raws: Vec<Bytes>,
-    ) -> Result<Vec<Result<B256, Failure>>, Failure> {
-        let checked: Vec<_> = raws.iter().map(|raw| self.check_fee(raw)).collect();
-        let raws = raws.into_iter().zip(&checked);
-        let raws = raws.filter_map(|(raw, checked)| checked.is_ok().then_some(raw)).collect();
+    pub(crate) async fn submit(&self, raws: Vec<Bytes>) -> Result<Answers, Failure> {
         let (reply, answers) = oneshot::channel();
         let stopping = || Failure::internal("the node is shutting down");
-        self.groups.send(Group { raws, reply }).await.map_err(|_| stopping())?;
-        let mut answers = answers.await.map_err(|_| stopping())?.into_iter();
-        let answer = |checked: Result<(), Failure>| {
-            checked.and_then(|()| Ok(answers.next().unwrap_or(Err(PoolError::PoolFull))?))
-        };
-        Ok(checked.into_iter().map(answer).collect())
-    }
-
-    /// Refuses a fee that can only be a mistake. What is no transaction, the pool refuses.
-    fn check_fee(&self, raw: &Bytes) -> Result<(), Failure> {
-        let Some(cap) = self.fee_cap else { return Ok(()) };
-        let Ok(transaction) = Transaction::decode_2718_exact(raw) else { return Ok(()) };
-        let price = U256::from(transaction.max_fee_per_gas());
-        let fee = U256::from(transaction.gas_limit()).saturating_mul(price);
-        if fee > cap { Err(Failure::fee_cap(fee, cap)) } else { Ok(()) }
+        self.0.send(Group { raws, reply }).await.map_err(|_| stopping())?;
+        answers.await.map_err(|_| stopping())
     }
 
     /// Admits one transaction.
     pub(crate) async fn submit_one(&self, raw: Bytes) -> Result<B256, Failure> {
         let answer = self.submit(vec![raw]).await?.pop();
-        answer.unwrap_or_else(|| Err(Failure::internal("no answer")))
+        Ok(answer.unwrap_or(Err(PoolError::PoolFull))?)
     }
 }
 
-fn run(mut receiver: mpsc::Receiver<Group>, context: &RpcContext) {
+fn run(mut receiver: mpsc::Receiver<Group>, context: &RpcContext, fee_cap: Option<U256>) {
     while let Some(first) = receiver.blocking_recv() {
         let mut count = first.raws.len();
         let mut groups = vec![first];
@@ -93,13 +64,14 @@ fn run(mut receiver: mpsc::Receiver<Group>, context: &RpcContext) {
             count = count.saturating_add(group.raws.len());
             groups.push(group);
         }
-        admit(groups, context);
+        admit(groups, context, fee_cap);
     }
 }
 
-fn admit(groups: Vec<Group>, context: &RpcContext) {
+fn admit(groups: Vec<Group>, context: &RpcContext, fee_cap: Option<U256>) {
     let raws: Vec<Bytes> = groups.iter().flat_map(|group| group.raws.iter().cloned()).collect();
-    let mut answers = context.pool.add_raw_batch(&raws, &*context.accounts).into_iter();
+    let (pool, accounts) = (&context.pool, &*context.accounts);
+    let mut answers = pool.add_raw_batch(&raws, accounts, fee_cap).into_iter();
 
     let mut admitted = Vec::new();
     let mut replies = Vec::with_capacity(groups.len());

@@ -24,7 +24,7 @@ const REVERT: i32 = 3;
 const SYNC_TIMEOUT: i32 = 4;
 /// EIP-7966: transactions before this one are missing.
 const SYNC_NONCE_GAP: i32 = 6;
-/// What the executor says when the time of a call is over.
+/// The time of a call was over; [`Failure::timed`] says how long it was.
 const STOPPED: &str = "execution timeout";
 
 /// Selector of `Error(string)`.
@@ -96,17 +96,7 @@ impl Failure {
         Self(ErrorObjectOwned::owned(SYNC_NONCE_GAP, message, Some(next)))
     }
 
-    /// The fee a transaction may cost at most is above the node's cap; both in wei.
-    pub(crate) fn fee_cap(fee: U256, cap: U256) -> Self {
-        let ether = |wei| alloy_primitives::utils::format_ether(wei);
-        Self::refused(format!(
-            "tx fee ({} ether) exceeds the configured cap ({} ether)",
-            ether(fee),
-            ether(cap)
-        ))
-    }
-
-    /// With the time limit of a call in place of the executor's word that it was over.
+    /// With the time limit of a call, if that is why it failed.
     pub(crate) fn timed(self, limit: std::time::Duration) -> Self {
         if self.0.message() == STOPPED {
             return Self::refused(format!("execution aborted (timeout = {limit:?})"));
@@ -141,6 +131,7 @@ impl From<SimulateError> for Failure {
             SimulateError::Reverted(data) => Self::revert(&data),
             SimulateError::State(_) => Self::internal(error),
             SimulateError::Rule(rule, message) => Self::new(rule_code(rule), message),
+            SimulateError::Stopped => Self::refused(STOPPED),
             other => Self::refused(other.to_string()),
         }
     }

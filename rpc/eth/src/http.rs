@@ -1,4 +1,5 @@
-//! The two plain GET routes on the JSON-RPC port: `/health` and `/api/v1/blockchain/info`.
+//! In front of the JSON-RPC server: who asks too much is turned away unread, and the two plain GET
+//! routes of the port, `/health` and `/api/v1/blockchain/info`, are answered.
 
 use std::{
     sync::Arc,
@@ -13,28 +14,34 @@ use jsonrpsee::{
 use serde_json::json;
 use tower::{Layer, Service};
 
-use crate::RpcContext;
+use crate::{
+    RpcContext,
+    limit::{self, Client},
+};
 
-/// Answers the GET routes and passes everything else on.
+/// In front of one connection.
 #[derive(Clone, Debug)]
-pub(crate) struct GetRoutes(pub(crate) Arc<RpcContext>);
+pub(crate) struct Front {
+    pub(crate) context: Arc<RpcContext>,
+    pub(crate) client: Client,
+}
 
-impl<S> Layer<S> for GetRoutes {
-    type Service = GetService<S>;
+impl<S> Layer<S> for Front {
+    type Service = FrontService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        GetService { inner, context: Arc::clone(&self.0) }
+        FrontService { inner, front: self.clone() }
     }
 }
 
-/// See [`GetRoutes`].
+/// See [`Front`].
 #[derive(Clone, Debug)]
-pub(crate) struct GetService<S> {
+pub(crate) struct FrontService<S> {
     inner: S,
-    context: Arc<RpcContext>,
+    front: Front,
 }
 
-impl<S, B> Service<HttpRequest<B>> for GetService<S>
+impl<S, B> Service<HttpRequest<B>> for FrontService<S>
 where
     S: Service<HttpRequest<B>, Response = HttpResponse, Error = BoxError>,
 {
@@ -47,15 +54,16 @@ where
     }
 
     fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
+        let Front { context, client } = &self.front;
         let answer = match (request.method().as_str(), request.uri().path()) {
-            ("GET", "/health") => Some(health(&self.context)),
-            ("GET", "/api/v1/blockchain/info") => Some(self.context.info.blockchain_info()),
-            _ => None,
+            ("GET", "/health") => health(context),
+            ("GET", "/api/v1/blockchain/info") => context.info.blockchain_info(),
+            _ => match client.as_ref().map_or(Ok(()), |client| client.take(0)) {
+                Ok(()) => return Either::Right(self.inner.call(request)),
+                Err(wait) => return Either::Left(ready(Ok(limit::too_many(wait)))),
+            },
         };
-        match answer {
-            Some(answer) => Either::Left(ready(Ok(ok_response(answer.to_string())))),
-            None => Either::Right(self.inner.call(request)),
-        }
+        Either::Left(ready(Ok(ok_response(answer.to_string()))))
     }
 }
 

@@ -28,7 +28,7 @@ mod subscribe;
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U256};
 use qenex_exec::{Chain, ExecError, SealedBlock};
 use qenex_pool::{AccountReader, Pool};
 use qenex_types::PooledTransaction;
@@ -119,6 +119,12 @@ impl RpcConfig {
             call_timeout_ms: 5_000,
             fee_cap_gwei: 1_000_000_000,
         }
+    }
+
+    /// [`RpcConfig::fee_cap_gwei`] in wei; none: no cap.
+    fn fee_cap(&self) -> Option<U256> {
+        let gwei = U256::from(1_000_000_000_u64);
+        (self.fee_cap_gwei > 0).then(|| U256::from(self.fee_cap_gwei).saturating_mul(gwei))
     }
 }
 

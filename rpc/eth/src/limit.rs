@@ -5,19 +5,13 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 
-use futures::future::{Either, Ready, ready};
-use jsonrpsee::{
-    core::BoxError,
-    server::{HttpBody, HttpRequest, HttpResponse},
-};
+use jsonrpsee::server::{HttpBody, HttpResponse};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::time::Instant;
-use tower::{Layer, Service};
 
 use crate::error::LIMIT;
 
@@ -140,51 +134,13 @@ fn milli(units: u64) -> i64 {
     i64::try_from(units.saturating_mul(1_000)).unwrap_or(i64::MAX)
 }
 
-/// Refuses requests of who has emptied the bucket, before they are read: status 429.
-#[derive(Clone, Debug)]
-pub(crate) struct Throttle(pub(crate) Arc<Bucket>);
-
-impl<S> Layer<S> for Throttle {
-    type Service = ThrottleService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        ThrottleService { inner, client: Arc::clone(&self.0) }
-    }
-}
-
-/// See [`Throttle`].
-#[derive(Clone, Debug)]
-pub(crate) struct ThrottleService<S> {
-    inner: S,
-    client: Arc<Bucket>,
-}
-
-impl<S, B> Service<HttpRequest<B>> for ThrottleService<S>
-where
-    S: Service<HttpRequest<B>, Response = HttpResponse, Error = BoxError>,
-{
-    type Response = HttpResponse;
-    type Error = BoxError;
-    type Future = Either<Ready<Result<HttpResponse, BoxError>>, S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
-        match self.client.take(0) {
-            Err(wait) => Either::Left(ready(Ok(too_many(wait)))),
-            Ok(()) => Either::Right(self.inner.call(request)),
-        }
-    }
-}
-
 /// The words for who asks too much.
 pub(crate) fn message(wait: Duration) -> String {
     format!("request rate exceeded, retry in {} s", wait.as_millis().div_ceil(1_000))
 }
 
-fn too_many(wait: Duration) -> HttpResponse {
+/// Status 429 with the time to wait, for who has emptied the bucket.
+pub(crate) fn too_many(wait: Duration) -> HttpResponse {
     let error = json!({"code": LIMIT, "message": message(wait)});
     let body = json!({"jsonrpc": "2.0", "id": null, "error": error}).to_string();
     let mut response = HttpResponse::new(HttpBody::from(body));

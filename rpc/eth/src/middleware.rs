@@ -148,7 +148,9 @@ where
         let raws: Vec<Bytes> = parsed.iter().flatten().cloned().collect();
         let count = raws.len();
         let answers = match self.shared.api.admission.submit(raws).await {
-            Ok(answers) => answers,
+            Ok(answers) => {
+                answers.into_iter().map(|answer| answer.map_err(Failure::from)).collect()
+            }
             Err(_) => (0..count)
                 .map(|_| Err(Failure::internal("the node is shutting down")))
                 .collect::<Vec<_>>(),

@@ -15,16 +15,8 @@ use tower::ServiceBuilder;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::{
-    RpcConfig, RpcContext,
-    admission::Admission,
-    api::Api,
-    filters::Ids,
-    http::GetRoutes,
-    limit::{Clients, Throttle},
-    methods,
-    middleware::RpcLayer,
-    namespace::Namespace,
-    subscribe,
+    RpcConfig, RpcContext, admission::Admission, api::Api, filters::Ids, http::Front,
+    limit::Clients, methods, middleware::RpcLayer, namespace::Namespace, subscribe,
 };
 
 /// Pause after a connection could not be accepted.
@@ -132,7 +124,7 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
 
-    let admission = Admission::start(Arc::clone(&context), config.fee_cap_gwei);
+    let admission = Admission::start(Arc::clone(&context), config.fee_cap());
     let limits = ServerConfig::builder()
         .max_request_body_size(config.max_body)
         .max_response_body_size(config.max_response)
@@ -182,10 +174,8 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
             };
             let _best_effort = socket.set_nodelay(true);
             let client = clients.of(peer.ip());
-            let http = ServiceBuilder::new()
-                .layer(cors.clone())
-                .option_layer(client.clone().map(Throttle))
-                .layer(GetRoutes(Arc::clone(&context)));
+            let front = Front { context: Arc::clone(&context), client: client.clone() };
+            let http = ServiceBuilder::new().layer(cors.clone()).layer(front);
             let connection = service
                 .clone()
                 .set_http_middleware(http)
