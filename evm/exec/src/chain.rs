@@ -19,7 +19,7 @@ use alloy_trie::{
 };
 use arc_swap::ArcSwap;
 use parking_lot::RwLock;
-use qenex_store::{BlockRecord, Store, StoreError, tables::META_RESTORED};
+use qenex_store::{BlockRecord, Store, StoreError};
 use qenex_trie::{Account, State, StateChanges, StateTree, TreeOptions};
 use qenex_types::{ChainSpec, PooledTransaction, Transaction};
 use rayon::prelude::*;
@@ -279,8 +279,7 @@ impl Chain {
     ///
     /// [`ExecError::State`] if the store cannot be read.
     pub fn is_restored(&self) -> Result<bool, ExecError> {
-        let mark = self.store.meta(META_RESTORED).map_err(ExecError::state)?;
-        Ok(mark.is_some_and(|mark| !mark.is_empty()))
+        self.store.is_restored().map_err(ExecError::state)
     }
 
     /// Notes that the database was put back from a snapshot, or that it has caught up since.
@@ -289,8 +288,7 @@ impl Chain {
     ///
     /// [`ExecError::State`] if the store cannot be written.
     pub fn set_restored(&self, restored: bool) -> Result<(), ExecError> {
-        let mark: &[u8] = if restored { &[1] } else { &[] };
-        self.store.put_meta(META_RESTORED, mark).map_err(ExecError::state)
+        self.store.set_restored(restored).map_err(ExecError::state)
     }
 
     /// The first damage of the store that anybody met, if any: the node must stop.

@@ -200,6 +200,24 @@ impl Store {
         self.inner.db.put_cf_opt(meta, name, value, &synced).map_err(|error| self.fail(error))
     }
 
+    /// Whether the database was put back from a snapshot and has not yet caught up.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails or is damaged.
+    pub fn is_restored(&self) -> Result<bool, StoreError> {
+        Ok(self.meta(tables::META_RESTORED)?.is_some_and(|mark| !mark.is_empty()))
+    }
+
+    /// Notes that the database was put back from a snapshot, or that it has caught up since.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the disk fails.
+    pub fn set_restored(&self, restored: bool) -> Result<(), StoreError> {
+        self.put_meta(tables::META_RESTORED, if restored { &[1] } else { &[] })
+    }
+
     /// Hash of block 0, once [`Store::set_chain`] has written it.
     ///
     /// # Errors
