@@ -9,6 +9,7 @@ mod config;
 mod consensus;
 mod control;
 mod db_key;
+mod disk;
 mod gossip;
 mod info;
 mod keys;

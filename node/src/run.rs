@@ -8,24 +8,22 @@ use std::{
 };
 
 use alloy_primitives::B256;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use parking_lot::{Mutex, RwLock};
 use qenex_consensus::{
-    BlockMeta, Committee, Config as CoreConfig, Core, DurableRecord, FinalPoint, Input, Recovered,
-    ValidatorIndex, View, Window,
+    BlockMeta, Committee, Config as CoreConfig, Core, FinalPoint, Input, Recovered, ValidatorIndex,
+    View, Window,
 };
-use qenex_crypto::{CommitteeVerifier, HybridPublicKey, HybridSecretKey, ValidatorSeeds};
-use qenex_exec::{Chain, ExecError};
+use qenex_crypto::CommitteeVerifier;
+use qenex_exec::Chain;
 use qenex_net::{NetConfig, NetEvent, Network, NetworkHandle, PeerConfig};
 use qenex_pool::{Pool, PoolConfig};
 use qenex_rpc_eth::{NodeInfo, RpcContext};
 use qenex_rpc_rest::{
     ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, serve, serve_ops,
 };
-use qenex_store::{Store, StoreError};
-use qenex_types::ChainSpec;
-use qenex_wal::{Wal, WalError};
+use qenex_store::StoreError;
 use tokio::sync::{broadcast, mpsc as async_mpsc};
 
 use crate::{
@@ -33,11 +31,11 @@ use crate::{
     clock::{Monotonic, unix_ms},
     config::Config,
     consensus::{
-        Bodies, Driver, DriverHandle, EPOCH, Executor, Job, Shared, Standing, WorkFlag,
-        final_proof, on_message, on_request,
+        Driver, DriverHandle, EPOCH, Executor, Job, Shared, Standing, WorkFlag, final_proof,
+        on_message, on_request,
     },
     control,
-    db_key::{self, Access},
+    disk::{self, Disk},
     gossip, info, keys,
 };
 
@@ -79,7 +77,7 @@ pub(crate) fn run(config: &Path, stop_with_stdin: bool) -> Result<()> {
     rayon::ThreadPoolBuilder::new().thread_name(|n| format!("rayon-{n}")).build_global()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
-    let disk = open(&config).map_err(unusable)?;
+    let disk = disk::open(&config).map_err(unusable)?;
     let chain = disk.chain.clone();
     let outcome = runtime.block_on(Node::start(config, disk, handle, prometheus, stop_with_stdin));
     runtime.shutdown_timeout(CLOSING);
@@ -103,19 +101,6 @@ fn close(chain: Arc<Chain>) {
     if left.is_zero() {
         tracing::warn!("something still reads the chain: the process ends without closing it");
     }
-}
-
-/// What a node finds on its disk.
-struct Disk {
-    spec: Arc<ChainSpec>,
-    chain_id: B256,
-    seeds: ValidatorSeeds,
-    key: HybridSecretKey,
-    me: ValidatorIndex,
-    chain: Arc<Chain>,
-    wal: Wal,
-    record: Option<DurableRecord>,
-    bodies: Bodies,
 }
 
 struct Node;
@@ -164,7 +149,7 @@ impl Node {
             chain_id: disk.chain_id,
             me: disk.me,
             committee: committee.clone(),
-            signatures: Box::new(CommitteeVerifier::new(public_keys(&spec)?)),
+            signatures: Box::new(CommitteeVerifier::new(disk::public_keys(&spec)?)),
             chain: chain.clone(),
             pool: pool.clone(),
             network: network.clone(),
@@ -350,149 +335,6 @@ impl Servers {
         let _cut_off = tokio::time::timeout(limit, self.rpc.stop()).await;
         self.ops.stop().await;
     }
-}
-
-/// Opens the database of a node.
-///
-/// # Errors
-///
-/// If another process has it open, or it cannot be trusted.
-pub(crate) fn open_store(config: &Config, access: &Access<'_>) -> Result<Store> {
-    open_store_at(access, &config.data.join("db")).map_err(|error| {
-        match error.downcast_ref::<StoreError>() {
-            Some(StoreError::Locked { .. }) => anyhow::anyhow!(
-                "the data folder {} is in use by another process",
-                config.data.display()
-            ),
-            _ => error,
-        }
-    })
-}
-
-/// Opens a database in another place as a node would.
-///
-/// # Errors
-///
-/// As [`open_store`].
-pub(crate) fn open_store_at(access: &Access<'_>, folder: &Path) -> Result<Store> {
-    Ok(Store::open(folder, &access.options(folder)?)?)
-}
-
-/// Opens everything on disk and checks that it belongs together.
-fn open(config: &Config) -> Result<Disk> {
-    let spec = qenex_genesis::read(&config.genesis)
-        .with_context(|| format!("the specification {}", config.genesis.display()))?;
-    let chain_id = spec.digest()?;
-    let seeds = keys::open(&config.keys)?;
-    let key = HybridSecretKey::from_seeds(&seeds.ed25519, &seeds.ml_dsa_65)?;
-    let public = key.public_key();
-    let me = spec
-        .validators
-        .iter()
-        .position(|validator| validator.ed25519.as_ref() == public.ed25519())
-        .with_context(|| {
-            format!(
-                "the key in {} is not that of a validator of {}",
-                config.keys.keystore.display(),
-                config.genesis.display()
-            )
-        })?;
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot create {}", config.data.display()))?;
-    db_key::finish_rewrite(&config.data)?;
-    let access = Access::with_seeds(config, &seeds);
-    access.require(&config.data.join("db"))?;
-    let store = open_store(config, &access)?;
-    let genesis = qenex_genesis::state_changes(&spec)?;
-    let spec = Arc::new(spec);
-    let chain =
-        Chain::open_with(spec.clone(), store, genesis, config.store.tree()).map_err(|error| {
-            match error {
-                ExecError::WrongGenesis { .. } => anyhow::anyhow!(
-                    "{} is not the specification of the data folder {}: {error}",
-                    config.genesis.display(),
-                    config.data.display()
-                ),
-                other => other.into(),
-            }
-        })?;
-    let (wal, record) = Wal::open(config.data.join("votes.wal")).map_err(|error| match error {
-        WalError::Damaged { .. } => anyhow::anyhow!(
-            "{error}; a validator that forgot its votes could contradict them: check the disk and \
-             restore this file as it last was, or start from an empty data folder under new keys"
-        ),
-        other => other.into(),
-    })?;
-    let record = record
-        .map(|bytes| DurableRecord::decode(&bytes))
-        .transpose()
-        .context("the vote log holds no vote state")?;
-    if record.is_none() && chain.head().header.number > 0 {
-        bail!(
-            "{} has blocks but no vote log: a validator that forgot its votes could contradict \
-             them; restore votes.wal or start from an empty data folder under new keys",
-            config.data.display()
-        );
-    }
-    let bodies = Bodies::open(
-        &config.data.join("open-blocks"),
-        chain.head().header.number,
-        access.file_keys()?,
-        config.store.encrypt,
-    )?;
-    check_not_older(config, &chain, record.as_ref(), &bodies)?;
-    let me = ValidatorIndex(u16::try_from(me)?);
-    Ok(Disk { spec, chain_id, seeds, key, me, chain: Arc::new(chain), wal, record, bodies })
-}
-
-/// Refuses a database older than the votes: an earlier copy of it put in its place.
-///
-/// The block of the last vote was on disk before the vote was. It is final, or lost to another that
-/// is, or still open. An empty database is being fetched anew, and one put back by `qenex snapshot
-/// restore` says so; both catch up.
-fn check_not_older(
-    config: &Config,
-    chain: &Chain,
-    record: Option<&DurableRecord>,
-    bodies: &Bodies,
-) -> Result<()> {
-    let head = chain.head();
-    let Some(record) = record.filter(|_| head.header.number > 0) else { return Ok(()) };
-    let proof = final_proof(chain, head.header.number)?;
-    let final_view = proof.and_then(|proof| proof.certificate).map(|c| c.reference.view);
-    let vote = &record.prepared;
-    let known = vote.message.is_none()
-        || Some(vote.view) <= final_view
-        || bodies.get(&vote.hash).is_some()
-        || chain.block_by_hash(vote.hash)?.is_some();
-    let restored = chain.is_restored()?;
-    match (known, restored) {
-        (true, false) => Ok(()),
-        (true, true) => Ok(chain.set_restored(false)?),
-        (false, true) => {
-            tracing::info!(height = head.header.number, "put back from a snapshot: catching up");
-            Ok(())
-        }
-        (false, false) => bail!(
-            "the database in {} ends with block {} and does not know the block of this validator's \
-             last vote: it is an older copy, or open-blocks was lost; put the newest back, or move \
-             its folder `db` away and start again: the node fetches the chain from its peers",
-            config.data.display(),
-            head.header.number
-        ),
-    }
-}
-
-pub(crate) fn public_keys(spec: &ChainSpec) -> Result<Vec<HybridPublicKey>> {
-    spec.validators
-        .iter()
-        .map(|validator| {
-            let ed25519 = validator.ed25519.as_ref().try_into()?;
-            let ml_dsa = validator.mldsa65.as_ref().try_into()?;
-            HybridPublicKey::from_parts(ed25519, ml_dsa)
-                .with_context(|| format!("the keys of {} are not usable", validator.name))
-        })
-        .collect()
 }
 
 fn net_config(config: &Config, disk: &Disk) -> Result<NetConfig> {

@@ -60,7 +60,7 @@ pub(crate) enum Command {
 
 impl Command {
     pub(crate) fn run(self) -> Result<()> {
-        let (rpc, senders, txs, rate, outstanding, batch, json, quiet) = match self {
+        let (options, json) = match self {
             Self::Calls { rpc, connections, seconds, method, params } => {
                 let params = serde_json::from_str(&params).context("the parameters are no JSON")?;
                 let time = Duration::from_secs(seconds);
@@ -69,18 +69,12 @@ impl Command {
                 return Ok(());
             }
             Self::Load { rpc, senders, txs, rate, outstanding, batch, json, quiet } => {
-                (rpc, senders, txs, rate, outstanding, batch, json, quiet)
+                let progress = !quiet;
+                let usual = LoadOptions::default();
+                let options =
+                    LoadOptions { rpc, senders, txs, rate, outstanding, batch, progress, ..usual };
+                (options, json)
             }
-        };
-        let options = LoadOptions {
-            rpc,
-            senders,
-            txs,
-            rate,
-            outstanding,
-            batch,
-            progress: !quiet,
-            ..LoadOptions::default()
         };
         let report = super::runtime()?.block_on(load::run(options))?;
         let text = serde_json::to_string_pretty(&report)?;

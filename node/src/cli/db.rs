@@ -3,13 +3,12 @@
 use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use alloy_consensus::Header;
 use alloy_rlp::Decodable;
 use anyhow::{Context, Result, bail, ensure};
-use qenex_consensus::DurableRecord;
 use qenex_exec::verify_chain;
 use qenex_store::{Store, TableStats};
 use qenex_types::ChainSpec;
@@ -18,14 +17,13 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::{
+    cli::now_and_then,
     config::Config,
-    consensus::{FinalityProof, Validators, open_blocks},
+    consensus::{FinalityProof, Validators, VoteState, open_blocks},
     db_key::{self, Access},
-    run::{open_store, unusable},
+    disk::open_store,
+    run::unusable,
 };
-
-/// Pause between two lines of progress.
-const PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -86,18 +84,11 @@ impl Args {
         Ok((config, store))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "how often people are told of the progress")]
     fn verify(&self) -> Result<()> {
         let (config, store) = self.open()?;
         let spec = qenex_genesis::read(&config.genesis)
             .with_context(|| format!("the specification {}", config.genesis.display()))?;
-        let mut told = Instant::now();
-        let mut progress = |table: &str, rows: u64| {
-            if told.elapsed() >= PAUSE {
-                told = Instant::now();
-                eprintln!("{table}: {rows} ...");
-            }
-        };
+        let mut progress = rows_done();
         let report = verify_chain(&store, &mut progress)?;
         println!("blocks    0 to {}, {} transactions", report.head, report.transactions);
         let proofs = verify_proofs(&store, &spec, 1..=report.head, &mut progress)?;
@@ -111,7 +102,7 @@ impl Args {
             "history   from block {} on: {} accounts, {} slots, root there {}",
             state.floor, state.accounts_before, state.slots_before, state.floor_root
         );
-        verify_votes(&config.data)?;
+        verify_votes(&config.data, &store)?;
         // A node that is not encrypted needs no keystore to be checked.
         let keys = store.is_encrypted().then(|| Access::new(&config).file_keys()).transpose()?;
         let open = open_blocks(&config.data.join("open-blocks"), keys.as_ref())?;
@@ -121,7 +112,7 @@ impl Args {
     }
 
     /// Copies the database row by row, encrypted otherwise, and puts the copy in its place.
-    #[expect(clippy::disallowed_methods, reason = "how often people are told of the progress")]
+    #[expect(clippy::disallowed_methods, reason = "how long it took")]
     fn rewrite(&self, how: Rewrite) -> Result<()> {
         let (config, store) = self.open()?;
         let access = Access::new(&config);
@@ -138,14 +129,8 @@ impl Args {
         if !matches!(how, Rewrite::Decrypt) {
             access.create(&new, epoch.checked_add(1).context("too many keys")?)?;
         }
-        let mut told = Instant::now();
-        let started = told;
-        store.copy_to(&new, &access.options(&new)?, &mut |table, rows| {
-            if told.elapsed() >= PAUSE {
-                told = Instant::now();
-                eprintln!("{table}: {rows} ...");
-            }
-        })?;
+        let started = Instant::now();
+        store.copy_to(&new, &access.options(&new)?, &mut rows_done())?;
         let copy = Store::open(&new, &access.options(&new)?)?;
         ensure!(copy.head() == store.head(), "the copy ends with another block");
         ensure!(copy.state_head()? == store.state_head()?, "the copy has another state");
@@ -205,6 +190,12 @@ impl Args {
     }
 }
 
+/// Tells people now and then how far the work has come.
+fn rows_done() -> impl FnMut(&str, u64) {
+    let mut tell = now_and_then();
+    move |table, rows| tell(&|| format!("{table}: {rows} ..."))
+}
+
 fn line(table: &TableStats) {
     let TableStats { name, rows, files, blobs, memory } = table;
     println!("{name:<12} {rows:>14} {files:>16} {blobs:>16} {memory:>14}");
@@ -254,14 +245,17 @@ pub(crate) fn verify_proofs(
     Ok(proven)
 }
 
-/// The vote log must be whole and hold a vote state.
-fn verify_votes(data: &Path) -> Result<()> {
+/// The vote log must be whole and hold a vote state, and the database must have what was final then.
+fn verify_votes(data: &Path, store: &Store) -> Result<()> {
     let path = data.join("votes.wal");
     ensure!(path.exists(), "{} is missing", path.display());
     let (_wal, record) = Wal::open(&path)?;
-    if let Some(record) = record {
-        DurableRecord::decode(&record)
-            .with_context(|| format!("{} holds no vote state", path.display()))?;
+    let Some(record) = record else { return Ok(()) };
+    let votes = VoteState::decode(&record).with_context(|| path.display().to_string())?;
+    match votes.lost(|number| store.block_hash(number))? {
+        Some(lost) if !store.is_restored()? => {
+            bail!("block {lost} was final when this validator last voted, and is not there")
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -95,3 +95,15 @@ impl Cli {
 fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
+
+/// Prints a line on standard error each time it is called, but no more than one in five seconds.
+#[expect(clippy::disallowed_methods, reason = "how often people are told of the progress")]
+fn now_and_then() -> impl FnMut(&dyn Fn() -> String) {
+    let mut told = std::time::Instant::now();
+    move |line| {
+        if told.elapsed() >= std::time::Duration::from_secs(5) {
+            told = std::time::Instant::now();
+            eprintln!("{}", line());
+        }
+    }
+}

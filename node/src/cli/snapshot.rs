@@ -2,23 +2,21 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context, Result, ensure};
 use qenex_exec::Chain;
 
 use crate::{
-    cli::db::verify_proofs,
+    cli::{db::verify_proofs, now_and_then},
     config::Config,
     control,
     db_key::{self, Access},
-    run::{open_store, open_store_at, unusable},
+    disk::{open_store, open_store_at},
+    run::unusable,
     snapshot::{self, Snapshot},
 };
-
-/// Pause between two lines of progress.
-const PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -104,15 +102,9 @@ fn info(folder: &Path, json: bool) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "how often people are told of the progress")]
 fn progress(all: u64) -> impl FnMut(u64) {
-    let mut told = Instant::now();
-    move |done| {
-        if told.elapsed() >= PAUSE {
-            told = Instant::now();
-            eprintln!("{done} of {all} bytes ...");
-        }
-    }
+    let mut tell = now_and_then();
+    move |done| tell(&|| format!("{done} of {all} bytes ..."))
 }
 
 #[expect(clippy::disallowed_methods, reason = "how fast it was")]

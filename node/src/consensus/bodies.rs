@@ -292,8 +292,8 @@ fn read_segment(path: &Path, keys: Option<&FileKeys>) -> Result<Vec<Block>> {
             }
             bail!(
                 "{} is damaged at byte {}: an open block is unreadable that was written whole; check \
-                 the disk, then move this file and the folder `db` away and start again: the node \
-                 fetches the chain and what is open from its peers",
+                 the disk, then move this file away and start again: the node fetches open blocks \
+                 from its peers",
                 path.display(),
                 bytes.len().saturating_sub(rest.len())
             );

@@ -22,7 +22,7 @@ use qenex_net::Class;
 use qenex_wal::Wal;
 
 use super::{
-    Shared,
+    Shared, VoteState,
     executor::{Job, Order},
     serve::Question,
 };
@@ -158,7 +158,8 @@ impl Driver {
         let bytes = promise.sign_bytes(&self.shared.chain_id);
         let signature = self.key.sign(&bytes).context("cannot sign")?;
         let sealed = promise.seal(signature);
-        self.wal.append(&sealed.record).context("cannot write the vote log")?;
+        let votes = VoteState::encode(sealed.record, &self.shared.chain);
+        self.wal.append(&votes).context("cannot write the vote log")?;
         self.send(Target::All, &sealed.message);
         Ok(sealed.input)
     }

@@ -16,6 +16,7 @@ mod proof;
 mod serve;
 mod sync;
 mod verify;
+mod votes;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -41,6 +42,7 @@ pub(crate) use executor::{Executor, Job, WorkFlag};
 pub(crate) use proof::{FinalityProof, Validators};
 pub(crate) use serve::on_request;
 pub(crate) use verify::on_message;
+pub(crate) use votes::VoteState;
 
 /// The one epoch of a static validator set.
 pub(crate) const EPOCH: u64 = 1;

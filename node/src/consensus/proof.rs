@@ -11,7 +11,7 @@ use qenex_crypto::CommitteeVerifier;
 use qenex_types::ChainSpec;
 
 use super::{BlockBinding, EPOCH};
-use crate::run::public_keys;
+use crate::disk::public_keys;
 
 /// The proof that a block is final.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,10 @@
 //! A network of its own for each test, and how to wait for it.
 
-use std::{path::PathBuf, process::Output, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
 
 use alloy_primitives::{Address, B256, U256};
 use qenex_testnet::{
@@ -67,6 +71,33 @@ pub(crate) async fn text_of(command: &mut Command) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     stdout
+}
+
+/// Exit status for what a restart cannot mend.
+pub(crate) const EX_CONFIG: i32 = 78;
+
+/// Runs a command that must fail with this status and say these words.
+pub(crate) async fn refused(command: &mut Command, status: i32, words: &[&str]) {
+    let output = run_to_end(command).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in {said}");
+    }
+}
+
+/// Copies a folder's files.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else if path.is_file() {
+            std::fs::copy(&path, target).unwrap();
+        }
+    }
 }
 
 /// A block, as far as validators must agree on it.
@@ -262,7 +293,7 @@ impl Net {
     }
 
     /// Exit status and standard error of `qenex node` with a configuration that cannot work.
-    pub(crate) async fn refusal(&self, config: &std::path::Path) -> (Option<i32>, String) {
+    pub(crate) async fn refusal(&self, config: &Path) -> (Option<i32>, String) {
         let mut node = Command::new(QENEX);
         node.arg("node").arg("--config").arg(config);
         let output = run_to_end(&mut node).await;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::{
-    harness::{Net, QENEX, run_to_end, text_of},
+    harness::{EX_CONFIG, Net, QENEX, refused, run_to_end, text_of},
     wallet::Wallet,
 };
 
@@ -23,16 +23,6 @@ fn restore(config: &Path, from: &Path) -> Command {
     let mut restore = snapshot("restore");
     restore.arg("--config").arg(config).arg("--from").arg(from);
     restore
-}
-
-/// Fails with status 78 and these words.
-async fn refused(command: &mut Command, words: &[&str]) {
-    let output = run_to_end(command).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(78), "{said}");
-    for word in words {
-        assert!(said.contains(word), "{word:?} is not in {said}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,8 +54,12 @@ async fn a_snapshot_of_a_running_node_is_restored_and_the_node_goes_on() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("File exists"));
 
     // The node loses its database, keeps its votes, and goes on from the snapshot.
-    refused(&mut restore(&config, &folder), &["exists: stop the node and move that folder away"])
-        .await;
+    refused(
+        &mut restore(&config, &folder),
+        EX_CONFIG,
+        &["exists: stop the node and move that folder away"],
+    )
+    .await;
     net.network.kill(2).await.unwrap();
     std::fs::rename(data.join("db"), data.join("db.lost")).unwrap();
 
@@ -79,16 +73,22 @@ async fn a_snapshot_of_a_running_node_is_restored_and_the_node_goes_on() {
     // The files may be links to those of the node: not written in place.
     std::fs::remove_file(&victim).unwrap();
     let name = victim.display().to_string();
-    refused(&mut restore(&config, &folder), &[&name, "No such file"]).await;
+    refused(&mut restore(&config, &folder), EX_CONFIG, &[&name, "No such file"]).await;
     std::fs::write(&victim, bad).unwrap();
-    refused(&mut restore(&config, &folder), &[&name, "is damaged", "take another copy"]).await;
+    refused(&mut restore(&config, &folder), EX_CONFIG, &[&name, "is damaged", "take another copy"])
+        .await;
     std::fs::write(&victim, whole).unwrap();
     std::fs::write(folder.join("db/000999.sst"), "strange").unwrap();
-    refused(&mut restore(&config, &folder), &["000999.sst is not in the list"]).await;
+    refused(&mut restore(&config, &folder), EX_CONFIG, &["000999.sst is not in the list"]).await;
     std::fs::remove_file(folder.join("db/000999.sst")).unwrap();
-    refused(&mut restore(&config, &folder.join("db")), &["this is no finished snapshot"]).await;
+    refused(
+        &mut restore(&config, &folder.join("db")),
+        EX_CONFIG,
+        &["this is no finished snapshot"],
+    )
+    .await;
     let other = net.another().await.join("validator-0/node.toml");
-    refused(&mut restore(&other, &folder), &["the proof that block"]).await;
+    refused(&mut restore(&other, &folder), EX_CONFIG, &["the proof that block"]).await;
     assert!(!data.join("db").exists());
 
     let said = text_of(&mut restore(&config, &folder)).await;
@@ -111,6 +111,6 @@ async fn a_snapshot_of_a_running_node_is_restored_and_the_node_goes_on() {
     let said = text_of(&mut restore(&config, &cold)).await;
     assert!(said.contains("there is no votes.wal"), "{said}");
     let (status, said) = net.refusal(&config).await;
-    assert_eq!(status, Some(78), "{said}");
+    assert_eq!(status, Some(EX_CONFIG), "{said}");
     assert!(said.contains("has blocks but no vote log"), "{said}");
 }
