@@ -27,6 +27,11 @@ impl Monotonic {
         Tick(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// How long it has run.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
     /// How long until `at`; zero if that has passed.
     pub(crate) fn until(&self, at: Tick) -> Duration {
         Duration::from_millis(at.0).saturating_sub(self.0.elapsed())

@@ -230,6 +230,9 @@ pub(crate) struct StoreConfig {
     pub(crate) keep_states: u64,
     /// How many blocks back accounts and slots can be proven.
     pub(crate) proof_window: u64,
+    /// A node without blocks that finds the network so many views ahead begins with a state of its
+    /// peers, and fetches the blocks before it afterwards, instead of executing all; 0: never.
+    pub(crate) fetch_state_after: u64,
     /// Whether values are encrypted on disk, with a key that the keystore protects.
     pub(crate) encrypt: bool,
 }
@@ -241,6 +244,7 @@ impl Default for StoreConfig {
             pruning: Pruning::Full,
             keep_states: 100_000,
             proof_window: 256,
+            fetch_state_after: 10_000,
             encrypt: false,
         }
     }

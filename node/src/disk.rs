@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use qenex_consensus::{DurableRecord, ValidatorIndex};
 use qenex_crypto::{HybridPublicKey, HybridSecretKey, ValidatorSeeds};
 use qenex_exec::{Chain, ExecError};
-use qenex_store::{Store, StoreError};
+use qenex_store::{Origin, Store, StoreError, StoreOptions};
 use qenex_types::ChainSpec;
 use qenex_wal::{Wal, WalError};
 
@@ -20,15 +20,22 @@ use crate::{
 
 /// What a node finds on its disk.
 pub(crate) struct Disk {
+    pub(crate) identity: Identity,
+    pub(crate) chain: Arc<Chain>,
+    pub(crate) wal: Wal,
+    pub(crate) record: Option<DurableRecord>,
+    pub(crate) bodies: Bodies,
+    /// How its database was opened.
+    pub(crate) options: StoreOptions,
+}
+
+/// Which network a node is of, and who it is there.
+pub(crate) struct Identity {
     pub(crate) spec: Arc<ChainSpec>,
     pub(crate) chain_id: B256,
     pub(crate) seeds: ValidatorSeeds,
     pub(crate) key: HybridSecretKey,
     pub(crate) me: ValidatorIndex,
-    pub(crate) chain: Arc<Chain>,
-    pub(crate) wal: Wal,
-    pub(crate) record: Option<DurableRecord>,
-    pub(crate) bodies: Bodies,
 }
 
 /// Opens the database of a node.
@@ -57,44 +64,73 @@ pub(crate) fn open_store_at(access: &Access<'_>, folder: &Path) -> Result<Store>
     Ok(Store::open(folder, &access.options(folder)?)?)
 }
 
-/// Opens everything on disk and checks that it belongs together.
-pub(crate) fn open(config: &Config) -> Result<Disk> {
-    let spec = qenex_genesis::read(&config.genesis)
-        .with_context(|| format!("the specification {}", config.genesis.display()))?;
-    let chain_id = spec.digest()?;
-    let seeds = keys::open(&config.keys)?;
-    let key = HybridSecretKey::from_seeds(&seeds.ed25519, &seeds.ml_dsa_65)?;
-    let public = key.public_key();
-    let me = spec
-        .validators
-        .iter()
-        .position(|validator| validator.ed25519.as_ref() == public.ed25519())
-        .with_context(|| {
-            format!(
-                "the key in {} is not that of a validator of {}",
-                config.keys.keystore.display(),
-                config.genesis.display()
-            )
-        })?;
+impl Identity {
+    /// Reads specification and keys.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read, or the key is not that of a validator.
+    pub(crate) fn read(config: &Config) -> Result<Self> {
+        let spec = qenex_genesis::read(&config.genesis)
+            .with_context(|| format!("the specification {}", config.genesis.display()))?;
+        let chain_id = spec.digest()?;
+        let seeds = keys::open(&config.keys)?;
+        let key = HybridSecretKey::from_seeds(&seeds.ed25519, &seeds.ml_dsa_65)?;
+        let public = key.public_key();
+        let me = spec
+            .validators
+            .iter()
+            .position(|validator| validator.ed25519.as_ref() == public.ed25519())
+            .with_context(|| {
+                format!(
+                    "the key in {} is not that of a validator of {}",
+                    config.keys.keystore.display(),
+                    config.genesis.display()
+                )
+            })?;
+        let me = ValidatorIndex(u16::try_from(me)?);
+        Ok(Self { spec: spec.into(), chain_id, seeds, key, me })
+    }
+}
+
+/// Opens the database of a node that runs, and makes it if there is none.
+///
+/// # Errors
+///
+/// As [`open_store`].
+pub(crate) fn open_own_store(
+    config: &Config,
+    identity: &Identity,
+) -> Result<(Store, StoreOptions)> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot create {}", config.data.display()))?;
     db_key::finish_rewrite(&config.data)?;
-    let access = Access::with_seeds(config, &seeds);
-    access.require(&config.data.join("db"))?;
-    let store = open_store(config, &access)?;
+    let access = Access::with_seeds(config, &identity.seeds);
+    let folder = config.data.join("db");
+    access.require(&folder)?;
+    Ok((open_store(config, &access)?, access.options(&folder)?))
+}
+
+/// Opens everything else on disk and checks that it belongs together.
+pub(crate) fn open(
+    config: &Config,
+    identity: Identity,
+    store: Store,
+    options: StoreOptions,
+) -> Result<Disk> {
+    let spec = identity.spec.clone();
     let genesis = qenex_genesis::state_changes(&spec)?;
-    let spec = Arc::new(spec);
     let chain =
-        Chain::open_with(spec.clone(), store, genesis, config.store.tree()).map_err(|error| {
-            match error {
+        Chain::open_with(spec, store, genesis, config.store.tree()).map_err(
+            |error| match error {
                 ExecError::WrongGenesis { .. } => anyhow::anyhow!(
                     "{} is not the specification of the data folder {}: {error}",
                     config.genesis.display(),
                     config.data.display()
                 ),
                 other => other.into(),
-            }
-        })?;
+            },
+        )?;
     let (wal, record) = Wal::open(config.data.join("votes.wal")).map_err(|error| match error {
         WalError::Damaged { .. } => anyhow::anyhow!(
             "{error}; a validator that forgot its votes could contradict them: check the disk and \
@@ -105,7 +141,8 @@ pub(crate) fn open(config: &Config) -> Result<Disk> {
     let votes = record.map(|bytes| VoteState::decode(&bytes)).transpose()?;
     match &votes {
         Some(votes) => check_not_older(config, &chain, votes)?,
-        None if chain.head().header.number > 0 => bail!(
+        // A node that has only now got its first state has not voted yet.
+        None if chain.head().header.number > 0 && chain.origin()? != Some(Origin::Peers) => bail!(
             "{} has blocks but no vote log: a validator that forgot its votes could contradict \
              them; restore votes.wal or start from an empty data folder under new keys",
             config.data.display()
@@ -115,32 +152,30 @@ pub(crate) fn open(config: &Config) -> Result<Disk> {
     let bodies = Bodies::open(
         &config.data.join("open-blocks"),
         chain.head().header.number,
-        access.file_keys()?,
+        Access::with_seeds(config, &identity.seeds).file_keys()?,
         config.store.encrypt,
     )?;
-    let me = ValidatorIndex(u16::try_from(me)?);
     let record = votes.map(|votes| votes.record);
-    Ok(Disk { spec, chain_id, seeds, key, me, chain: Arc::new(chain), wal, record, bodies })
+    Ok(Disk { identity, chain: Arc::new(chain), wal, record, bodies, options })
 }
 
 /// Refuses a database that has lost what was final when this validator last voted.
 ///
-/// An empty one is being fetched anew, and one put back by `qenex snapshot restore` says so: both
-/// catch up.
+/// An empty one is being fetched anew, and one that came from elsewhere says so: both catch up.
 fn check_not_older(config: &Config, chain: &Chain, votes: &VoteState) -> Result<()> {
     let head = chain.head().header.number;
     if head == 0 {
         return Ok(());
     }
     let hash = |number| Ok::<_, ExecError>(chain.header(number)?.map(|(hash, _)| hash));
-    match (votes.lost(hash)?, chain.is_restored()?) {
-        (None, false) => Ok(()),
-        (None, true) => Ok(chain.set_restored(false)?),
-        (Some(_), true) => {
-            tracing::info!(height = head, "put back from a snapshot: catching up");
+    match (votes.lost(&chain.missing_blocks(), hash)?, chain.origin()?) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Ok(chain.set_origin(None)?),
+        (Some(_), Some(origin)) => {
+            tracing::info!(height = head, ?origin, "the database has to catch up");
             Ok(())
         }
-        (Some(lost), false) => bail!(
+        (Some(lost), None) => bail!(
             "the database in {} ends with block {head}, but block {lost} was final when this \
              validator last voted: it is an older copy, or the end of its log (*.log) was lost; put \
              the newest back, or move its folder `db` away and start again: the node fetches the \

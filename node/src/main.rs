@@ -10,6 +10,7 @@ mod consensus;
 mod control;
 mod db_key;
 mod disk;
+mod fetch;
 mod gossip;
 mod info;
 mod keys;

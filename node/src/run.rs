@@ -3,7 +3,11 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, atomic::Ordering, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
 };
 
@@ -23,7 +27,7 @@ use qenex_rpc_eth::{NodeInfo, RpcContext};
 use qenex_rpc_rest::{
     ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, serve, serve_ops,
 };
-use qenex_store::StoreError;
+use qenex_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc as async_mpsc};
 
 use crate::{
@@ -31,11 +35,12 @@ use crate::{
     clock::{Monotonic, unix_ms},
     config::Config,
     consensus::{
-        Driver, DriverHandle, EPOCH, Executor, Job, Shared, Standing, WorkFlag, final_proof,
-        on_message, on_request,
+        Driver, DriverHandle, EPOCH, Executor, Job, Shared, Standing, States, Validators, WorkFlag,
+        final_proof, on_message, on_request,
     },
     control,
-    disk::{self, Disk},
+    disk::{self, Disk, Identity},
+    fetch::{self, Fetch, Peers},
     gossip, info, keys,
 };
 
@@ -75,18 +80,103 @@ pub(crate) fn run(config: &Path, stop_with_stdin: bool) -> Result<()> {
         PrometheusBuilder::new().install_recorder().context("cannot record metrics")?;
     // Named, so that a profile tells them from tokio's.
     rayon::ThreadPoolBuilder::new().thread_name(|n| format!("rayon-{n}")).build_global()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let handle = runtime.handle().clone();
-    let disk = disk::open(&config).map_err(unusable)?;
-    let chain = disk.chain.clone();
-    let outcome = runtime.block_on(Node::start(config, disk, handle, prometheus, stop_with_stdin));
-    runtime.shutdown_timeout(CLOSING);
-    let outcome = match chain.damage() {
-        Some(damage) => Err(unusable(damage.clone())),
-        None => outcome,
+    let mut needs_state = false;
+    loop {
+        let identity = Identity::read(&config).map_err(unusable)?;
+        let (store, options) = disk::open_own_store(&config, &identity).map_err(unusable)?;
+        if needs_state || store.state_import().map_err(unusable)?.is_some() {
+            let whole = begin(&config, &identity, &store, &prometheus, stop_with_stdin)?;
+            if !whole {
+                return Ok(());
+            }
+        }
+        let runtime = runtime()?;
+        let handle = runtime.handle().clone();
+        let disk = disk::open(&config, identity, store, options).map_err(unusable)?;
+        let chain = disk.chain.clone();
+        let node = Node::start(&config, disk, handle, prometheus.clone(), stop_with_stdin);
+        let outcome = runtime.block_on(node);
+        runtime.shutdown_timeout(CLOSING);
+        let outcome = match chain.damage() {
+            Some(damage) => Err(unusable(damage.clone())),
+            None => outcome,
+        };
+        close(chain);
+        match outcome {
+            Err(error) if error.is::<fetch::Needed>() => needs_state = true,
+            other => return other,
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Fetches the state that the node begins with; whether it is whole, or the node was told to stop.
+/// Meanwhile the node has peers and answers questions about its health, and does nothing else.
+fn begin(
+    config: &Config,
+    identity: &Identity,
+    store: &Store,
+    prometheus: &PrometheusHandle,
+    stop_with_stdin: bool,
+) -> Result<bool> {
+    let runtime = runtime()?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let progress = Arc::new(AtomicU32::new(0));
+    let ready: qenex_rpc_rest::Checks = {
+        let progress = progress.clone();
+        Arc::new(move || {
+            let permille = progress.load(Ordering::Relaxed);
+            vec![("state".into(), false, format!("fetching it, {permille} of 1000 are there"))]
+        })
     };
-    close(chain);
-    outcome
+    let outcome = runtime.block_on(async {
+        let net = net_config(config, identity)?;
+        let (network, mut events) = Network::start(net).await.map_err(unusable)?;
+        let ops = OpsContext { ready, prometheus: prometheus.clone() };
+        let ops = serve_ops(config.metrics.listen, ops).await.map_err(unusable)?;
+        // What peers say is of no use without a state, and their questions have no answers.
+        let listener = tokio::spawn(async move { while events.recv().await.is_some() {} });
+        let validators = Validators::of(&identity.spec)?;
+        let peers = Peers {
+            network: network.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            stopping: {
+                let stopping = stopping.clone();
+                Box::new(move || stopping.load(Ordering::Relaxed))
+            },
+        };
+        let work = {
+            let (store, progress) = (store.clone(), progress.clone());
+            move || {
+                let (peers, validators) = (&peers, &validators);
+                Fetch { store, peers, validators, progress: &progress }.run()
+            }
+        };
+        let mut work = tokio::task::spawn_blocking(work);
+        let done = tokio::select! {
+            done = &mut work => done,
+            () = stop_signal(stop_with_stdin) => {
+                tracing::info!("stopping");
+                stopping.store(true, Ordering::Relaxed);
+                work.await
+            }
+        };
+        ops.stop().await;
+        network.shutdown().await;
+        listener.abort();
+        done.context("the fetch of the state panicked")?
+    });
+    runtime.shutdown_timeout(CLOSING);
+    match store.damage() {
+        Some(damage) => return Err(unusable(damage.clone())),
+        None => outcome.context("cannot fetch the state")?,
+    }
+    let whole = store.state_import()?.is_none() && !stopping.load(Ordering::Relaxed);
+    store.settle()?;
+    Ok(whole)
 }
 
 /// Closes the database before the process ends. Its threads must not outlive `main`: the C++
@@ -107,19 +197,20 @@ struct Node;
 
 impl Node {
     async fn start(
-        config: Config,
+        config: &Config,
         disk: Disk,
         runtime: tokio::runtime::Handle,
         prometheus: PrometheusHandle,
         stop_with_stdin: bool,
     ) -> Result<()> {
-        let spec = disk.spec.clone();
+        let Identity { spec, chain_id, me, .. } = &disk.identity;
+        let (spec, chain_id, me) = (spec.clone(), *chain_id, *me);
         let chain = disk.chain.clone();
         let validators = spec.validators.len();
         tracing::info!(
             network = spec.name,
             chain_id = spec.chain_id,
-            validator = disk.me.0,
+            validator = me.0,
             of = validators,
             height = chain.head().header.number,
             "opened"
@@ -128,7 +219,7 @@ impl Node {
             1 => (None, None),
             _ => {
                 let (handle, events) =
-                    Network::start(net_config(&config, &disk)?).await.map_err(unusable)?;
+                    Network::start(net_config(config, &disk.identity)?).await.map_err(unusable)?;
                 (Some(handle), Some(events))
             }
         };
@@ -140,14 +231,14 @@ impl Node {
         let (driver_events, driver_inbox) = mpsc::channel();
         let (jobs, job_inbox) = mpsc::channel();
         let driver = DriverHandle(driver_events);
-        let committee = Committee::equal(EPOCH, validators, disk.chain_id)?;
+        let committee = Committee::equal(EPOCH, validators, chain_id)?;
         let proof = final_proof(&chain, chain.head().header.number)?;
         let head_header = proof.as_ref().map(|proof| proof.consensus_header.clone());
         let tip_time = head_header.as_ref().map_or(spec.timestamp_ms, |header| header.time_ms);
         let shared = Arc::new(Shared {
             spec: spec.clone(),
-            chain_id: disk.chain_id,
-            me: disk.me,
+            chain_id,
+            me,
             committee: committee.clone(),
             signatures: Box::new(CommitteeVerifier::new(disk::public_keys(&spec)?)),
             chain: chain.clone(),
@@ -160,6 +251,7 @@ impl Node {
                 head_header.map(|header| (chain.head().hash, header)).into_iter().collect(),
             ),
             bodies: Mutex::new(disk.bodies),
+            states: States::new(&config.data, disk.options),
             window: RwLock::new(Window::default()),
             config: config.consensus.clone(),
             stopping: false.into(),
@@ -168,8 +260,8 @@ impl Node {
         });
         let genesis = chain.genesis_hash()?;
         let core = Core::new(CoreConfig {
-            chain_id: disk.chain_id,
-            me: disk.me,
+            chain_id,
+            me,
             committee,
             root: BlockMeta { hash: genesis, parent: B256::ZERO, height: 0 },
             base_timeout_ms: config.consensus.base_timeout_ms,
@@ -191,18 +283,29 @@ impl Node {
         let work = Arc::new(WorkFlag::default());
         // Servers first: a busy port must not leave threads behind.
         let info = Arc::new(info::Info { shared: shared.clone(), genesis });
-        let servers = Servers::start(&config, &shared, &work, &info, prometheus).await?;
+        let servers = Servers::start(config, &shared, &work, &info, prometheus).await?;
 
         let (fatal, mut fatals) = async_mpsc::unbounded_channel();
         let executor = {
+            let fetch_state_after = config.store.fetch_state_after;
             let executor = Executor::new(shared.clone(), job_inbox, work.clone(), tip_time);
-            thread("executor", fatal.clone(), move || executor.run())?
+            thread("executor", fatal.clone(), move || executor.run(fetch_state_after))?
         };
+        if let Some(network) = network.clone().filter(|_| !chain.missing_blocks().is_empty()) {
+            let stopping = shared.clone();
+            let peers = Peers {
+                network,
+                runtime: shared.runtime.clone(),
+                stopping: Box::new(move || stopping.is_stopping()),
+            };
+            let (chain, validators) = (chain.clone(), Validators::of(&spec)?);
+            thread("history", fatal.clone(), move || fetch::fill(&chain, &peers, &validators))?;
+        }
         let machine = Driver {
             shared: shared.clone(),
             core,
             wal: disk.wal,
-            key: disk.key,
+            key: disk.identity.key,
             executor: jobs.clone(),
             events: driver_inbox,
             clock: Monotonic::start(),
@@ -337,12 +440,12 @@ impl Servers {
     }
 }
 
-fn net_config(config: &Config, disk: &Disk) -> Result<NetConfig> {
+fn net_config(config: &Config, identity: &Identity) -> Result<NetConfig> {
     let addresses: BTreeMap<u16, _> =
         config.p2p.peers.iter().map(|peer| (peer.index, peer.address)).collect();
     let mut peers = Vec::new();
-    for (index, validator) in (0_u16..).zip(&disk.spec.validators) {
-        if index == disk.me.0 {
+    for (index, validator) in (0_u16..).zip(&identity.spec.validators) {
+        if index == identity.me.0 {
             continue;
         }
         let address = addresses.get(&index).with_context(|| {
@@ -355,10 +458,10 @@ fn net_config(config: &Config, disk: &Disk) -> Result<NetConfig> {
         });
     }
     Ok(NetConfig {
-        keypair_seed: disk.seeds.network,
+        keypair_seed: identity.seeds.network,
         listen: config.p2p.listen,
         peers,
-        chain: disk.chain_id.0,
+        chain: identity.chain_id.0,
     })
 }
 
@@ -373,6 +476,10 @@ fn thread(
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
         let error = match outcome {
             Ok(Ok(())) => return,
+            Ok(Err(error)) if error.is::<fetch::Needed>() => {
+                let _stopping = fatal.send(error);
+                return;
+            }
             Ok(Err(error)) => error.context(format!("the {label} failed")),
             Err(_) => anyhow::anyhow!("the {label} panicked"),
         };
@@ -466,6 +573,7 @@ async fn watch(shared: Arc<Shared>) {
             gossip::publish(network, &shared.pool.raws(REPUBLISHED), unix_ms());
         }
         shared.pool.expire(unix_ms());
+        shared.states.expire();
         let pool = shared.pool.status();
         metrics::gauge!("qenex_pool_pending_transactions").set(count(pool.pending));
         metrics::gauge!("qenex_pool_queued_transactions").set(count(pool.queued));

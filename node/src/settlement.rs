@@ -39,9 +39,16 @@ impl SettlementProof {
     ///
     /// # Errors
     ///
-    /// If the chain cannot be read.
+    /// If the chain cannot be read, or the transaction may be in a block that is still being fetched.
     pub(crate) fn of(chain: &Chain, hash: B256) -> Result<Option<Self>, ExecError> {
-        let Some((block, inclusion)) = chain.inclusion(hash)? else { return Ok(None) };
+        let Some((block, inclusion)) = chain.inclusion(hash)? else {
+            let missing = chain.missing_blocks();
+            return if missing.is_empty() {
+                Ok(None)
+            } else {
+                Err(ExecError::NotFetched { missing })
+            };
+        };
         let mut headers = vec![alloy_rlp::encode(&block.header).into()];
         let head = chain.head().header.number;
         for number in block.header.number..=head {

@@ -310,7 +310,10 @@ impl Driver {
             SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
                 tracing::trace!(?peer_id, %error, "cannot connect");
             }
-            SwarmEvent::ListenerError { error, .. } => tracing::error!(%error, "listener failed"),
+            // The listener goes on. Anybody's first packet, if it is none, leads here.
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::debug!(%error, "refused a first packet");
+            }
             SwarmEvent::ListenerClosed { reason, .. } => {
                 tracing::error!(?reason, "listener closed: no peer can reach this node");
             }

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -19,7 +20,7 @@ use alloy_trie::{
 };
 use arc_swap::ArcSwap;
 use parking_lot::RwLock;
-use qenex_store::{BlockRecord, Store, StoreError};
+use qenex_store::{BlockRecord, Origin, Store, StoreError};
 use qenex_trie::{Account, State, StateChanges, StateTree, TreeOptions};
 use qenex_types::{ChainSpec, PooledTransaction, Transaction};
 use rayon::prelude::*;
@@ -100,7 +101,9 @@ impl Ancestors {
         if let Some(hash) = self.open.get(&number) {
             return Ok(*hash);
         }
-        Ok(self.store.block_hash(number).map_err(ExecError::state)?.unwrap_or_default())
+        // Never zero for a block there was: contracts would see another chain than elsewhere.
+        let hash = self.store.block_hash(number).map_err(ExecError::state)?;
+        hash.ok_or_else(|| damaged(&self.store, number, "hash", &"missing"))
     }
 }
 
@@ -156,6 +159,9 @@ impl Chain {
         genesis: &StateChanges,
         options: TreeOptions,
     ) -> Result<Self, ExecError> {
+        if let Some(import) = store.state_import().map_err(ExecError::state)? {
+            return Err(ExecError::StateIncomplete { number: import.head.number });
+        }
         let tree = StateTree::open(store.clone(), options)?;
         let hash = header.hash_slow();
         let root = header.state_root;
@@ -273,22 +279,22 @@ impl Chain {
         self.store.checkpoint(to).map_err(ExecError::state)
     }
 
-    /// Whether the database was put back from a snapshot and has not yet caught up.
+    /// Where the database came from, until it has caught up.
     ///
     /// # Errors
     ///
     /// [`ExecError::State`] if the store cannot be read.
-    pub fn is_restored(&self) -> Result<bool, ExecError> {
-        self.store.is_restored().map_err(ExecError::state)
+    pub fn origin(&self) -> Result<Option<Origin>, ExecError> {
+        self.store.origin().map_err(ExecError::state)
     }
 
-    /// Notes that the database was put back from a snapshot, or that it has caught up since.
+    /// Notes where the database came from, or that it has caught up since.
     ///
     /// # Errors
     ///
     /// [`ExecError::State`] if the store cannot be written.
-    pub fn set_restored(&self, restored: bool) -> Result<(), ExecError> {
-        self.store.set_restored(restored).map_err(ExecError::state)
+    pub fn set_origin(&self, origin: Option<Origin>) -> Result<(), ExecError> {
+        self.store.set_origin(origin).map_err(ExecError::state)
     }
 
     /// The first damage of the store that anybody met, if any: the node must stop.
@@ -473,7 +479,37 @@ impl Chain {
         if let Some(block) = self.recent.read().get(&number) {
             return Ok(Some(block.clone()));
         }
+        self.there(number)?;
         Ok(read_block(&self.store, number)?.map(Arc::new))
+    }
+
+    /// Final blocks that this node is still fetching: it began with a newer state.
+    #[must_use]
+    pub fn missing_blocks(&self) -> Range<u64> {
+        self.store.missing_blocks()
+    }
+
+    fn there(&self, number: u64) -> Result<(), ExecError> {
+        let missing = self.missing_blocks();
+        if missing.contains(&number) { Err(ExecError::NotFetched { missing }) } else { Ok(()) }
+    }
+
+    /// Writes final blocks that are missing, oldest first. Their proofs are the caller's business.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`] if they are not the first that are missing, or cannot be written.
+    pub fn fill(&self, blocks: &[BlockRecord]) -> Result<(), ExecError> {
+        self.store.fill_blocks(blocks).map_err(ExecError::state)
+    }
+
+    /// The receipts of block `number` as they are stored and as they travel.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`] if the store cannot be read.
+    pub fn encoded_receipts(&self, number: u64) -> Result<Option<Bytes>, ExecError> {
+        self.store.receipts(number).map_err(ExecError::state)
     }
 
     /// The final block with this hash.
@@ -501,6 +537,7 @@ impl Chain {
         if let Some(block) = self.recent.read().get(&number) {
             return Ok(Some((block.hash, block.header.clone())));
         }
+        self.there(number)?;
         read_header(&self.store, number)
     }
 
@@ -571,6 +608,15 @@ impl Chain {
         state
             .storage(&keccak256(address), &keccak256(slot.to_be_bytes::<32>()))
             .map_err(ExecError::state)
+    }
+
+    /// Code by its hash.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError::State`].
+    pub fn code(&self, hash: &B256) -> Result<Option<Bytes>, ExecError> {
+        self.tree.head().code(hash).map_err(ExecError::state)
     }
 
     /// Code after block `number`.
@@ -731,7 +777,7 @@ pub(crate) fn recover(
     Ok(recovered?)
 }
 
-fn record(block: &SealedBlock, certificate: Bytes) -> BlockRecord {
+pub(crate) fn record(block: &SealedBlock, certificate: Bytes) -> BlockRecord {
     BlockRecord {
         number: block.header.number,
         hash: block.hash,

@@ -1,5 +1,7 @@
 //! Why execution fails: the block is bad (a peer's fault), or the node cannot go on.
 
+use std::ops::Range;
+
 use alloy_primitives::B256;
 use qenex_trie::StateError;
 
@@ -30,6 +32,18 @@ pub enum ExecError {
         number: u64,
         /// The oldest block whose state is kept.
         floor: u64,
+    },
+    /// The block is one of those that the node is still fetching from its peers.
+    #[error("blocks {} to {} are still being fetched", missing.start, missing.end.saturating_sub(1))]
+    NotFetched {
+        /// The blocks that are missing.
+        missing: Range<u64>,
+    },
+    /// The store's state is not whole: it is being fetched.
+    #[error("the state of block {number} is still being fetched from peers")]
+    StateIncomplete {
+        /// The block.
+        number: u64,
     },
     /// The node cannot read or write its own state. It must stop: its peers would disagree.
     #[error("state unavailable: {0}")]

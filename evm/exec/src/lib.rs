@@ -1,9 +1,10 @@
 //! Block building and execution with revm, and the chain of blocks they make.
 //!
 //! Given a parent and transactions, makes the child block (`builder.rs`) or checks one that a peer
-//! made (`chain.rs`); imports Ethereum's own chains (`ethereum/`); answers `eth_call`-like questions (`simulate.rs`, `simulate_blocks.rs`). Never talks to peers or
-//! clients and never decides what is final: `node/src/driver.rs` does. State comes from
-//! `qenex-trie`, blocks go to `qenex-store`; this is the only crate that names revm.
+//! made (`chain.rs`); imports Ethereum's own chains (`ethereum/`); answers `eth_call`-like questions
+//! (`simulate.rs`, `simulate_blocks.rs`). Never talks to peers or clients and never decides what is
+//! final: `node/src/consensus/` does. State comes from `qenex-trie`, blocks go to `qenex-store`; this
+//! is the only crate that names revm.
 
 mod block;
 mod builder;
@@ -15,6 +16,7 @@ mod error;
 mod ethereum;
 mod evm;
 mod fork_config;
+mod history;
 mod inclusion;
 mod rules;
 mod simulate;
@@ -30,6 +32,7 @@ pub use chain::{BlockAttributes, Chain, SenderLookup};
 pub use codec::{decode_block, encode_block};
 pub use error::{ExecError, InvalidBlock};
 pub use ethereum::{CaseOutcome, EthereumRules, Import, Imported, StateTests};
+pub use history::record_unexecuted;
 pub use inclusion::{Included, Inclusion, InclusionError, decode_header};
 pub use rules::{
     MAX_BLOCK_BYTES, MAX_TRANSACTION_GAS, Rules, genesis_header, next_base_fee, system_contracts,

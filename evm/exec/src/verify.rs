@@ -1,6 +1,8 @@
 //! The full check of a chain at rest: every block against its own header, its index rows and its
 //! parent, and the state by [`qenex_trie::verify_state`]. Nothing is executed.
 
+use std::ops::Range;
+
 use alloy_consensus::transaction::SignerRecoverable;
 use alloy_primitives::B256;
 use qenex_store::Store;
@@ -18,10 +20,12 @@ use crate::{
 const BATCH: u64 = 256;
 
 /// What was found, all of it right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainReport {
     /// The last block.
     pub head: u64,
+    /// Blocks that are still to be fetched from peers.
+    pub missing: Range<u64>,
     /// Transactions in all blocks.
     pub transactions: u64,
     /// The state.
@@ -38,20 +42,31 @@ pub fn verify_chain(
     store: &Store,
     progress: &mut dyn FnMut(&str, u64),
 ) -> Result<ChainReport, ExecError> {
+    if let Some(import) = store.state_import().map_err(ExecError::state)? {
+        return Err(ExecError::StateIncomplete { number: import.head.number });
+    }
     let head = store.head().ok_or_else(|| ExecError::State("there is no block".into()))?.number;
+    let missing = store.missing_blocks();
+    let bad = |what: String| ExecError::state(store.condemn(what));
+    if !missing.is_empty() && (missing.start == 0 || missing.end > head) {
+        return Err(bad(format!("blocks {missing:?} are noted as missing, the last is {head}")));
+    }
     let mut transactions = 0_u64;
     let mut from = 0;
     while from <= head {
         let to = from.saturating_add(BATCH - 1).min(head);
-        let counts = (from..=to).into_par_iter().map(|number| verify_block(store, number));
+        let there = (from..=to).into_par_iter().filter(|number| !missing.contains(number));
+        let counts = there.map(|number| verify_block(store, number, &missing));
         transactions += counts.sum::<Result<u64, ExecError>>()?;
         from = to.saturating_add(1);
         progress("blocks", from);
     }
-    let bad = |what: String| ExecError::state(store.condemn(what));
     for (table, rows) in store.block_rows().map_err(ExecError::state)?.into_iter().enumerate() {
         let mut next = 0;
         for number in rows {
+            if next == missing.start {
+                next = missing.end.max(next);
+            }
             if number.map_err(ExecError::state)? != next {
                 break;
             }
@@ -66,8 +81,9 @@ pub fn verify_chain(
         row.map_err(ExecError::state)?;
         hashes += 1;
     }
-    if hashes != head.saturating_add(1) {
-        return Err(bad(format!("{hashes} hashes of {} blocks", head.saturating_add(1))));
+    let blocks = head.saturating_add(1).saturating_sub(missing.end.saturating_sub(missing.start));
+    if hashes != blocks {
+        return Err(bad(format!("{hashes} hashes of {blocks} blocks")));
     }
     let mut located = 0_u64;
     for row in store.transaction_hashes().map_err(ExecError::state)? {
@@ -89,7 +105,7 @@ pub fn verify_chain(
             return Err(bad(format!("the changes of block {number} lead to another root")));
         }
     }
-    Ok(ChainReport { head, transactions, state })
+    Ok(ChainReport { head, missing, transactions, state })
 }
 
 fn header(store: &Store, number: u64) -> Result<(B256, alloy_consensus::Header), ExecError> {
@@ -98,10 +114,11 @@ fn header(store: &Store, number: u64) -> Result<(B256, alloy_consensus::Header),
 }
 
 /// Checks a block; the number of its transactions.
-fn verify_block(store: &Store, number: u64) -> Result<u64, ExecError> {
+fn verify_block(store: &Store, number: u64, absent: &Range<u64>) -> Result<u64, ExecError> {
     let missing = || ExecError::state(store.condemn(format!("block {number} is missing")));
     let block = read_block(store, number)?.ok_or_else(missing)?;
-    let checked = contents(store, &block, number).and_then(|()| index(store, &block, number));
+    let checked =
+        contents(store, &block, number, absent).and_then(|()| index(store, &block, number));
     match checked {
         Ok(()) => Ok(block.transactions.len() as u64),
         Err(ExecError::Invalid(reason)) => {
@@ -112,14 +129,34 @@ fn verify_block(store: &Store, number: u64) -> Result<u64, ExecError> {
 }
 
 /// Header, body and receipts against each other, and against the parent.
-fn contents(store: &Store, block: &SealedBlock, number: u64) -> Result<(), ExecError> {
+fn contents(
+    store: &Store,
+    block: &SealedBlock,
+    number: u64,
+    absent: &Range<u64>,
+) -> Result<(), ExecError> {
     let header = &block.header;
     compare("number", header.number, number)?;
     let parent = match number.checked_sub(1) {
+        Some(parent) if absent.contains(&parent) => header.parent_hash,
         Some(parent) => store.block_hash(parent).map_err(ExecError::state)?.unwrap_or_default(),
         None => header.parent_hash,
     };
     compare("parentHash", header.parent_hash, parent)?;
+    parts(block)?;
+    for (index, transaction) in block.transactions.iter().enumerate() {
+        let signer = transaction.inner().recover_signer();
+        if !signer.is_ok_and(|signer| signer == transaction.signer()) {
+            let reason = "its sender is not its signer".to_owned();
+            return Err(InvalidBlock::Transaction { index, reason }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Body and receipts against the header.
+pub(crate) fn parts(block: &SealedBlock) -> Result<(), InvalidBlock> {
+    let header = &block.header;
     let (transactions, mut receipts, mut bloom) = body_roots(&block.transactions, &block.receipts);
     if !block.ethereum.post_states.is_empty() {
         (receipts, bloom) = early_receipts(&block.receipts, &block.ethereum.post_states);
@@ -129,15 +166,7 @@ fn contents(store: &Store, block: &SealedBlock, number: u64) -> Result<(), ExecE
     compare("logsBloom", header.logs_bloom, bloom)?;
     compare("receipts", block.receipts.len(), block.transactions.len())?;
     let gas = block.receipts.last().map_or(0, |receipt| receipt.cumulative_gas_used);
-    compare("gasUsed", header.gas_used, gas)?;
-    for (index, transaction) in block.transactions.iter().enumerate() {
-        let signer = transaction.inner().recover_signer();
-        if !signer.is_ok_and(|signer| signer == transaction.signer()) {
-            let reason = "its sender is not its signer".to_owned();
-            return Err(InvalidBlock::Transaction { index, reason }.into());
-        }
-    }
-    Ok(())
+    compare("gasUsed", header.gas_used, gas)
 }
 
 /// The rows by which a block and its transactions are found.

@@ -1,7 +1,9 @@
 //! The block tables: one synced batch per commit, and lookups.
 
+use std::ops::Range;
+
 use alloy_primitives::{B256, Bytes};
-use rocksdb::{WriteBatch, WriteOptions};
+use rocksdb::WriteBatch;
 
 use crate::{
     error::StoreError,
@@ -39,24 +41,91 @@ impl Store {
     /// - [`StoreError::Io`] if the disk fails: whether the blocks are on disk is then unknown, and
     ///   the node must stop.
     pub fn commit_blocks(&self, blocks: &[BlockRecord]) -> Result<(), StoreError> {
-        let Some(last) = blocks.last() else { return Ok(()) };
         let mut head = self.inner.head.lock();
-        let mut expected = head.map_or(0, |head| head.number.saturating_add(1));
+        let next = head.map_or(0, |head| head.number.saturating_add(1));
+        let Some((new, mut batch)) = self.batch_from(next, blocks)? else { return Ok(()) };
+        self.put(&mut batch, tables::META, tables::META_HEAD, &new.encode())?;
+        self.write_synced(batch)?;
+        *head = Some(new);
+        Ok(())
+    }
+
+    /// Writes the newest final blocks of a chain of which only block 0 is there, and notes that
+    /// those between are still to be fetched: [`Store::fill_blocks`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit_blocks`], but the number of the first is free.
+    pub fn skip_to_blocks(&self, blocks: &[BlockRecord]) -> Result<(), StoreError> {
+        let Some(first) = blocks.first().map(|block| block.number) else { return Ok(()) };
+        let mut head = self.inner.head.lock();
+        if head.is_none_or(|head| head.number != 0) || first == 0 {
+            let expected = head.map_or(0, |head| head.number.saturating_add(1));
+            return Err(StoreError::NotNext { given: first, expected });
+        }
+        let Some((new, mut batch)) = self.batch_from(first, blocks)? else { return Ok(()) };
+        self.put_missing(&mut batch, &(1..first))?;
+        self.put(&mut batch, tables::META, tables::META_HEAD, &new.encode())?;
+        self.write_synced(batch)?;
+        *self.inner.missing.write() = 1..first;
+        *head = Some(new);
+        Ok(())
+    }
+
+    /// Writes final blocks that were skipped, oldest first; the head stays. Not synced: after a
+    /// power cut they may be missing again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit_blocks`]: the first must be the first that is missing.
+    pub fn fill_blocks(&self, blocks: &[BlockRecord]) -> Result<(), StoreError> {
+        let mut missing = self.inner.missing.write();
+        let Range { start, end } = missing.clone();
+        let Some((last, mut batch)) = self.batch_from(start, blocks)? else { return Ok(()) };
+        if last.number >= end {
+            return Err(StoreError::NotNext { given: last.number, expected: start });
+        }
+        let left = last.number.saturating_add(1)..end;
+        self.put_missing(&mut batch, &left)?;
+        self.write(batch)?;
+        *missing = left;
+        Ok(())
+    }
+
+    /// Blocks that were skipped and are still to be fetched; empty if there are none.
+    #[must_use]
+    pub fn missing_blocks(&self) -> Range<u64> {
+        self.inner.missing.read().clone()
+    }
+
+    fn put_missing(&self, batch: &mut WriteBatch, range: &Range<u64>) -> Result<(), StoreError> {
+        let row = [range.start.to_be_bytes(), range.end.to_be_bytes()].concat();
+        self.put(batch, tables::META, tables::META_MISSING_BLOCKS, &row)
+    }
+
+    pub(crate) fn read_missing(&self) -> Result<Range<u64>, StoreError> {
+        let range = self.decoded(tables::META, tables::META_MISSING_BLOCKS, |row| {
+            let (start, end) = row.split_at_checked(8).ok_or(RowError::Length(row.len()))?;
+            Ok(tables::decode_number(start)?..tables::decode_number(end)?)
+        })?;
+        Ok(range.unwrap_or_default())
+    }
+
+    /// A batch of blocks numbered from `next` on, and the last of them; nothing for no blocks.
+    fn batch_from(
+        &self,
+        next: u64,
+        blocks: &[BlockRecord],
+    ) -> Result<Option<(Head, WriteBatch)>, StoreError> {
+        let Some(last) = blocks.last() else { return Ok(None) };
         let mut batch = WriteBatch::default();
-        for block in blocks {
+        for (expected, block) in (next..).zip(blocks) {
             if block.number != expected {
                 return Err(StoreError::NotNext { given: block.number, expected });
             }
-            expected = expected.saturating_add(1);
             self.add_block(&mut batch, block)?;
         }
-        let new = Head { number: last.number, hash: last.hash };
-        self.put(&mut batch, tables::META, tables::META_HEAD, &new.encode())?;
-        let mut synced = WriteOptions::default();
-        synced.set_sync(true);
-        self.inner.db.write_opt(batch, &synced).map_err(|error| self.fail(error))?;
-        *head = Some(new);
-        Ok(())
+        Ok(Some((Head { number: last.number, hash: last.hash }, batch)))
     }
 
     fn add_block(&self, batch: &mut WriteBatch, block: &BlockRecord) -> Result<(), StoreError> {

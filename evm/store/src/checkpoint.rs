@@ -58,8 +58,4 @@ impl Store {
         }
         copy.settle()
     }
-
-    fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
-        self.inner.db.write(batch).map_err(|error| self.fail(error))
-    }
 }

@@ -21,6 +21,7 @@
 mod blocks;
 mod checkpoint;
 mod error;
+mod import;
 mod log;
 mod options;
 mod scan;
@@ -41,4 +42,4 @@ pub use seal::{OVERHEAD, StoreKey};
 pub use state::{StateBatch, StateChange};
 pub use stats::TableStats;
 pub use store::Store;
-pub use tables::{Account, Head, StateHead};
+pub use tables::{Account, Head, Origin, StateHead, StateImport};

@@ -32,7 +32,7 @@ pub enum StateChange {
 /// A state flush in the making: changes, and the block they lead to.
 pub struct StateBatch<'a> {
     store: &'a Store,
-    batch: WriteBatch,
+    pub(crate) batch: WriteBatch,
 }
 
 impl std::fmt::Debug for StateBatch<'_> {
@@ -110,7 +110,7 @@ impl Store {
     pub fn flush_state(&self, batch: StateBatch<'_>, head: StateHead) -> Result<(), StoreError> {
         let mut batch = batch.batch;
         self.put(&mut batch, tables::META, tables::META_STATE_HEAD, &head.encode())?;
-        self.inner.db.write(batch).map_err(|error| self.fail(error))
+        self.write(batch)
     }
 
     /// The account as of the state head.
@@ -239,7 +239,7 @@ impl Store {
             batch.delete_cf(changes, number.saturating_sub(1).to_be_bytes());
         }
         self.put(&mut batch, tables::META, tables::META_STATE_FLOOR, &floor.to_be_bytes())?;
-        self.inner.db.write(batch).map_err(|error| self.fail(error))
+        self.write(batch)
     }
 
     /// The first row at or after `key` whose key differs only in the block number at its end.

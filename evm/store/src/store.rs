@@ -2,12 +2,13 @@
 
 use std::{
     borrow::Cow,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
 use alloy_primitives::{B256, Bytes};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rocksdb::{ColumnFamily, DB, IteratorMode, Options, WriteBatch};
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     log,
     options::{self, StoreOptions},
     seal::{self, Seal, StoreKey},
-    tables::{self, Head, RowError, StateHead},
+    tables::{self, Head, Origin, RowError, StateHead},
 };
 
 /// The database. Clones share it; it closes when the last one goes.
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     path: PathBuf,
     /// The committed head as last written; its lock also makes block commits one at a time.
     pub(crate) head: Mutex<Option<Head>>,
+    /// Blocks that are still to be fetched.
+    pub(crate) missing: RwLock<Range<u64>>,
     /// The first damage anybody met.
     damage: OnceLock<StoreError>,
     /// Encrypts values, if they are.
@@ -73,8 +76,14 @@ impl Store {
         let database = options::database(options);
         let db = DB::open_cf_descriptors(&database, path, options::tables(options))
             .map_err(|error| classify(path, error))?;
-        let (head, damage) = (Mutex::new(None), OnceLock::new());
-        let inner = Inner { db, path: path.to_owned(), head, damage, seal: None };
+        let inner = Inner {
+            db,
+            path: path.to_owned(),
+            head: Mutex::default(),
+            missing: RwLock::default(),
+            damage: OnceLock::new(),
+            seal: None,
+        };
         let mut store = Self { inner: Arc::new(inner) };
 
         let schema = store.meta(tables::META_SCHEMA)?;
@@ -97,6 +106,7 @@ impl Store {
             store.put_meta(tables::META_SCHEMA, &tables::SCHEMA.to_be_bytes())?;
         }
         *store.inner.head.lock() = store.read_head()?;
+        *store.inner.missing.write() = store.read_missing()?;
         Ok(store)
     }
 
@@ -194,28 +204,39 @@ impl Store {
     ///
     /// [`StoreError`] if the disk fails.
     pub fn put_meta(&self, name: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let mut synced = rocksdb::WriteOptions::default();
-        synced.set_sync(true);
-        let (meta, value) = (self.table(tables::META)?, self.sealed(tables::META, name, value)?);
-        self.inner.db.put_cf_opt(meta, name, value, &synced).map_err(|error| self.fail(error))
+        let mut batch = WriteBatch::default();
+        self.put(&mut batch, tables::META, name, value)?;
+        self.write_synced(batch)
     }
 
-    /// Whether the database was put back from a snapshot and has not yet caught up.
+    /// Writes a batch; when this returns it survives a power cut.
+    pub(crate) fn write_synced(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        let mut synced = rocksdb::WriteOptions::default();
+        synced.set_sync(true);
+        self.inner.db.write_opt(batch, &synced).map_err(|error| self.fail(error))
+    }
+
+    /// Writes a batch; after a power cut it may be gone, with all that was written after it.
+    pub(crate) fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.inner.db.write(batch).map_err(|error| self.fail(error))
+    }
+
+    /// Where the database came from, until it has caught up.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the disk fails or is damaged.
-    pub fn is_restored(&self) -> Result<bool, StoreError> {
-        Ok(self.meta(tables::META_RESTORED)?.is_some_and(|mark| !mark.is_empty()))
+    pub fn origin(&self) -> Result<Option<Origin>, StoreError> {
+        Ok(self.decoded(tables::META, tables::META_ORIGIN, Origin::decode)?.flatten())
     }
 
-    /// Notes that the database was put back from a snapshot, or that it has caught up since.
+    /// Notes where the database came from, or that it has caught up since.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the disk fails.
-    pub fn set_restored(&self, restored: bool) -> Result<(), StoreError> {
-        self.put_meta(tables::META_RESTORED, if restored { &[1] } else { &[] })
+    pub fn set_origin(&self, origin: Option<Origin>) -> Result<(), StoreError> {
+        self.put_meta(tables::META_ORIGIN, Origin::encode(origin))
     }
 
     /// Hash of block 0, once [`Store::set_chain`] has written it.

@@ -71,8 +71,13 @@ pub const META_STATE_FLOOR: &[u8] = b"state_floor";
 pub const META_CIPHER: &[u8] = b"cipher";
 /// `meta`, never encrypted: with the number of an opening (4) behind it, the salt of its key, 32 bytes.
 pub const META_SALT: &[u8] = b"cipher_salt";
-/// `meta`: not empty while the database is one put back from a snapshot that has not yet caught up.
-pub const META_RESTORED: &[u8] = b"restored";
+/// `meta`: an [`Origin`] while a database from elsewhere has not yet caught up, else empty or absent.
+pub const META_ORIGIN: &[u8] = b"restored";
+/// `meta`: a state that is being fetched from peers, a [`StateImport`]; the state tables are not whole
+/// while it is there.
+pub const META_STATE_IMPORT: &[u8] = b"state_import";
+/// `meta`: blocks that are still to be fetched: the first (8), and the first that is there again (8).
+pub const META_MISSING_BLOCKS: &[u8] = b"missing_blocks";
 /// `meta`: hash of block 0, 32 bytes.
 pub const META_GENESIS_HASH: &[u8] = b"genesis_hash";
 /// `meta`: EIP-155 chain id, 8 bytes.
@@ -225,6 +230,76 @@ impl StateHead {
             number: decode_number(&row[..8])?,
             hash: B256::from_slice(&row[8..40]),
             root: B256::from_slice(&row[40..]),
+        })
+    }
+}
+
+/// Where a database came from that this node has not made block by block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was put back from a snapshot.
+    Snapshot,
+    /// Its state was fetched from peers.
+    Peers,
+}
+
+impl Origin {
+    pub(crate) const fn encode(origin: Option<Self>) -> &'static [u8] {
+        match origin {
+            None => &[],
+            Some(Self::Snapshot) => &[1],
+            Some(Self::Peers) => &[2],
+        }
+    }
+
+    pub(crate) const fn decode(row: &[u8]) -> Result<Option<Self>, RowError> {
+        match row {
+            [] => Ok(None),
+            [1] => Ok(Some(Self::Snapshot)),
+            [2] => Ok(Some(Self::Peers)),
+            [_] => Err(RowError::NotCanonical),
+            _ => Err(RowError::Length(row.len())),
+        }
+    }
+}
+
+/// A state that is being fetched, and how far it is. Accounts come in the order of their keys, the
+/// slots of each before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateImport {
+    /// The block whose state it is.
+    pub head: StateHead,
+    /// Accounts below this key are there, with all that belongs to them.
+    pub accounts: B256,
+    /// Root of the trie of these accounts.
+    pub accounts_root: B256,
+    /// Slots below this account and slot are there.
+    pub slots: (B256, B256),
+    /// Root of the trie of that account's slots that are there.
+    pub slots_root: B256,
+}
+
+impl StateImport {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let (ah, sh) = self.slots;
+        let mut row = self.head.encode();
+        for hash in [self.accounts, self.accounts_root, ah, sh, self.slots_root] {
+            row.extend_from_slice(hash.as_slice());
+        }
+        row
+    }
+
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, RowError> {
+        let length = RowError::Length(row.len());
+        let (head, rest) = row.split_at_checked(72).ok_or(length)?;
+        let rest: &[u8; 160] = rest.try_into().map_err(|_| length)?;
+        let hash = |index: usize| B256::from_slice(&rest[32 * index..32 * (index + 1)]);
+        Ok(Self {
+            head: StateHead::decode(head)?,
+            accounts: hash(0),
+            accounts_root: hash(1),
+            slots: (hash(2), hash(3)),
+            slots_root: hash(4),
         })
     }
 }
@@ -389,6 +464,8 @@ mod tests {
         };
         let head = StateHead { number: 7, hash: ah, root: sh };
         let changes = ChangesRow { hash: ah, root: sh, accounts: vec![(ah, vec![sh])] };
+        let import =
+            StateImport { head, accounts: ah, accounts_root: sh, slots: (ah, sh), slots_root: sh };
         let lines = [
             format!("schema {SCHEMA}"),
             format!("tables {}", TABLES.join(" ")),
@@ -396,6 +473,7 @@ mod tests {
             format!("empty account {}", hex::encode(Account::default().encode())),
             format!("head {}", hex::encode(Head { number: 7, hash: ah }.encode())),
             format!("state head {}", hex::encode(head.encode())),
+            format!("state import {}", hex::encode(import.encode())),
             format!("changes {}", hex::encode(changes.encode())),
             format!("word {}", hex::encode(encode_word(U256::from(0x0100_u64)))),
             format!("storage key {}", hex::encode(storage_key(&ah, &sh))),
@@ -415,6 +493,7 @@ mod tests {
             "empty account 0000".to_owned(),
             format!("head 0000000000000007{a}"),
             format!("state head 0000000000000007{a}{b}"),
+            format!("state import 0000000000000007{a}{b}{a}{b}{a}{b}{b}"),
             format!("changes {a}{b}{a}00000001{b}"),
             "word 0100".to_owned(),
             format!("storage key {a}{b}"),
@@ -424,6 +503,22 @@ mod tests {
             format!("storage node key 01{a}1202"),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_state_import_reads_back_and_no_other_length_does() {
+        let import = StateImport {
+            head: StateHead { number: 1, hash: B256::repeat_byte(1), root: B256::repeat_byte(2) },
+            accounts: B256::repeat_byte(3),
+            accounts_root: B256::repeat_byte(4),
+            slots: (B256::repeat_byte(5), B256::repeat_byte(6)),
+            slots_root: B256::repeat_byte(7),
+        };
+        let row = import.encode();
+        assert_eq!(StateImport::decode(&row), Ok(import));
+        for bad in [&row[1..], &row[..71], &[]] {
+            assert_eq!(StateImport::decode(bad), Err(RowError::Length(bad.len())));
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@
 mod cache;
 mod changes;
 mod error;
+mod fetch;
 mod flush;
 mod layer;
 mod node;
@@ -53,6 +54,7 @@ mod tests;
 
 pub use changes::{AccountInfo, StateChanges};
 pub use error::StateError;
+pub use fetch::{FetchError, StateFetch, Wanted};
 pub use layer::{Layer, PendingLayer};
 pub use proof::{AccountProof, StorageProof};
 pub use qenex_store::{

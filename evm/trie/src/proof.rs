@@ -76,6 +76,16 @@ impl State {
         Err(StateError::Stale(self.number()))
     }
 
+    /// A state equal to this one that gives many proofs quickly: what was changed since is undone only
+    /// once. It goes stale when anything is flushed.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::proof`].
+    pub fn at_hand(&self) -> Result<Self, StateError> {
+        self.with_nodes(|state| Ok(state.clone()))
+    }
+
     fn prove(&self, address: Address, slots: &[B256]) -> Result<AccountProof, StateError> {
         let ah = keccak256(address);
         let account = self.account(&ah)?;

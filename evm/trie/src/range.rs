@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The last key there can be.
-const LAST: B256 = B256::repeat_byte(0xff);
+pub(crate) const LAST: B256 = B256::repeat_byte(0xff);
 
 /// All leaves of a trie from one key to another.
 #[derive(Clone, Debug, PartialEq, Eq)]

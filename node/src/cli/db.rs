@@ -150,6 +150,7 @@ impl Args {
         let tables = store.stats()?;
         let (head, state) = (store.head(), store.state_head()?);
         let floor = store.state_floor()?;
+        let (missing, import) = (store.missing_blocks(), store.state_import()?);
         if as_json {
             let table = |table: &TableStats| {
                 json!({
@@ -166,6 +167,8 @@ impl Args {
                 "stateHead": state.map(|head| head.number),
                 "stateRoot": state.map(|head| head.root),
                 "stateFloor": floor,
+                "missingBlocks": (!missing.is_empty()).then(|| [missing.start, missing.end - 1]),
+                "stateImport": import.map(|import| import.head.number),
                 "tables": tables.iter().map(table).collect::<Vec<_>>(),
             });
             println!("{}", serde_json::to_string_pretty(&text)?);
@@ -174,6 +177,12 @@ impl Args {
         println!("{}", store.path().display());
         if let (Some(head), Some(state)) = (head, state) {
             println!("block {}  state of block {}, from {floor} on", head.number, state.number);
+        }
+        if !missing.is_empty() {
+            println!("blocks {} to {} are still to be fetched", missing.start, missing.end - 1);
+        }
+        if let Some(import) = import {
+            println!("the state of block {} is being fetched", import.head.number);
         }
         println!("{:<12} {:>14} {:>16} {:>16} {:>14}", "table", "rows", "files", "blobs", "memory");
         let mut sum = TableStats { name: "all", rows: 0, files: 0, blobs: 0, memory: 0 };
@@ -222,7 +231,11 @@ pub(crate) fn verify_proofs(
         validators.check(certificate, store.block_hash(number)?.unwrap_or_default())?;
         Ok(true)
     };
+    let missing = store.missing_blocks();
     let checked = |number| {
+        if missing.contains(&number) {
+            return Ok(false);
+        }
         one(number).map_err(|error| {
             store.condemn(format!("the proof that block {number} is final: {error:#}")).into()
         })
@@ -252,8 +265,8 @@ fn verify_votes(data: &Path, store: &Store) -> Result<()> {
     let (_wal, record) = Wal::open(&path)?;
     let Some(record) = record else { return Ok(()) };
     let votes = VoteState::decode(&record).with_context(|| path.display().to_string())?;
-    match votes.lost(|number| store.block_hash(number))? {
-        Some(lost) if !store.is_restored()? => {
+    match votes.lost(&store.missing_blocks(), |number| store.block_hash(number))? {
+        Some(lost) if store.origin()?.is_none() => {
             bail!("block {lost} was final when this validator last voted, and is not there")
         }
         _ => Ok(()),

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use qenex_exec::Chain;
+use qenex_store::Origin;
 
 use crate::{
     cli::{db::verify_proofs, now_and_then},
@@ -143,7 +144,7 @@ fn restore(config: &Path, from: &Path) -> Result<()> {
     let chain = Chain::open_with(spec.into(), store, genesis, config.store.tree())
         .with_context(|| format!("this is no snapshot of {}", config.genesis.display()))?;
     chain.flush()?;
-    chain.set_restored(true)?;
+    chain.set_origin(Some(Origin::Snapshot))?;
     let state_root = chain.head().header.state_root;
     drop(chain);
     std::fs::rename(&draft, &database)?;

@@ -21,7 +21,7 @@ use qenex_pool::Best;
 use qenex_types::PooledTransaction;
 
 use super::{FinalityProof, Shared, driver::to_gauge, prev_randao, sync};
-use crate::{accounts::HeadAccounts, clock::unix_ms};
+use crate::{accounts::HeadAccounts, clock::unix_ms, fetch::Needed};
 
 /// How often an idle executor looks whether a heartbeat is due.
 const IDLE: Duration = Duration::from_millis(250);
@@ -115,8 +115,9 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// If the node's own state fails: the process must end.
-    pub(crate) fn run(mut self) -> Result<()> {
+    /// If the node's own state fails: the process must end. [`Needed`] if there is no block yet and
+    /// the network is `fetch_state_after` views ahead.
+    pub(crate) fn run(mut self, fetch_state_after: u64) -> Result<()> {
         let mut deferred: Option<(u64, Order)> = None;
         loop {
             let wait = deferred.as_ref().map_or(IDLE, |(due, _)| {
@@ -128,7 +129,14 @@ impl Executor {
                     self.validate(view, purpose, &block)?;
                 }
                 Ok(Job::Finalise { chain, certificate }) => self.finalise(&chain, &certificate)?,
-                Ok(Job::SyncTo { certificate }) => self.sync(&certificate)?,
+                Ok(Job::SyncTo { certificate }) => {
+                    let ahead = certificate.reference.view.0;
+                    let empty = self.shared.chain.head().header.number == 0;
+                    if empty && fetch_state_after > 0 && ahead >= fetch_state_after {
+                        return Err(Needed.into());
+                    }
+                    self.sync(&certificate)?;
+                }
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -13,7 +13,9 @@ mod bodies;
 mod driver;
 mod executor;
 mod proof;
+mod rows;
 mod serve;
+mod states;
 mod sync;
 mod verify;
 mod votes;
@@ -40,7 +42,9 @@ pub(crate) use bodies::{Bodies, open_blocks};
 pub(crate) use driver::{Driver, DriverHandle, to_gauge};
 pub(crate) use executor::{Executor, Job, WorkFlag};
 pub(crate) use proof::{FinalityProof, Validators};
-pub(crate) use serve::on_request;
+pub(crate) use rows::{FinalBlock, FinalRows};
+pub(crate) use serve::{Offer, Place, Question, RECEIPTS_PART, RangeRow, on_request};
+pub(crate) use states::States;
 pub(crate) use verify::on_message;
 pub(crate) use votes::VoteState;
 
@@ -75,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) headers: RwLock<BTreeMap<B256, ConsensusHeader>>,
     /// Blocks voted on that are not final.
     pub(crate) bodies: Mutex<Bodies>,
+    /// States held for new nodes.
+    pub(crate) states: States,
     /// What the machine has use for.
     pub(crate) window: RwLock<Window>,
     /// Building, timing.

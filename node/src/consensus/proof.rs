@@ -91,13 +91,17 @@ impl Validators {
         if certificate.kind != CertificateKind::Commit || certificate.reference.hash != block {
             bail!("the certificate is of another block");
         }
-        let context = VerifyContext {
+        Verified::<Certificate>::check(certificate, &self.context()).context("the certificate")?;
+        Ok(())
+    }
+
+    /// What messages are checked against.
+    pub(crate) fn context(&self) -> VerifyContext<'_> {
+        VerifyContext {
             chain_id: self.chain_id,
             committee: &self.committee,
             signatures: &self.signatures,
             payloads: &BlockBinding,
-        };
-        Verified::<Certificate>::check(certificate, &context).context("the certificate")?;
-        Ok(())
+        }
     }
 }

@@ -1,23 +1,20 @@
 //! Catching up: final blocks and their certificates from peers, verified and executed.
 //!
 //! A node that was away holds a commit certificate for a block it cannot reach. It asks peers for
-//! final blocks from its own head on. Every answer ends with a block that has a commit certificate;
-//! the certificate is verified, the parent hashes tie the others to it, and every block is executed
-//! before it is stored. So a peer can delay a node, never mislead it.
+//! final blocks from its own head on. Every answer proves that its blocks are final (`rows.rs`), and
+//! every block is executed before it is stored. So a peer can delay a node, never mislead it.
 
 use std::{sync::Arc, time::Duration};
 
-use alloy_primitives::{B256, Bytes};
 use anyhow::{Context, Result, bail};
-use qenex_consensus::{
-    Block, BlockMeta, Certificate, CertificateKind, PayloadVerifier, Verified, View,
-};
-use qenex_exec::{ExecError, SealedBlock, decode_block};
+use qenex_consensus::{Certificate, View};
+use qenex_exec::{ExecError, SealedBlock};
 use qenex_net::NetworkHandle;
 
 use super::{
-    BlockBinding, FinalityProof, Shared,
-    serve::{FinalRow, Question},
+    Shared,
+    rows::{FinalBlock, FinalRows},
+    serve::Question,
 };
 
 /// Pause after all peers failed to help.
@@ -69,63 +66,37 @@ fn is_fatal(error: &ExecError) -> bool {
     matches!(error, ExecError::State(_))
 }
 
-/// One answer of one peer: executed and committed.
+/// Final blocks of one peer up to one with a certificate of its own: executed and committed.
 fn from_peer(
     shared: &Arc<Shared>,
     network: &NetworkHandle,
     peer: u16,
 ) -> Result<(Vec<Arc<SealedBlock>>, View)> {
-    let from = shared.chain.head().header.number.saturating_add(1);
-    let answer = shared
-        .runtime
-        .block_on(network.request(peer, Question::Final(from).encode()))
-        .context("no answer")?;
-    let rows: Vec<FinalRow> = alloy_rlp::decode_exact(&answer).context("malformed answer")?;
-    let mut proven: Vec<(B256, Bytes)> = Vec::with_capacity(rows.len());
-    let mut parent = shared.chain.head().hash;
-    let mut blocks = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let proof = FinalityProof::decode(&row.proof)?;
-        let header = decode_block(&row.payload)?.header;
-        let meta = BlockMeta {
-            hash: header.hash_slow(),
-            parent: header.parent_hash,
-            height: header.number,
-        };
-        if meta.parent != parent {
-            bail!("block {} does not follow", meta.height);
+    let head = shared.chain.head();
+    let (mut from, mut parent) = (head.header.number.saturating_add(1), head.hash);
+    let mut proven = Vec::new();
+    loop {
+        let answer = shared
+            .runtime
+            .block_on(network.request(peer, Question::Final(from).encode()))
+            .context("no answer")?;
+        let rows: FinalRows = alloy_rlp::decode_exact(&answer).context("malformed answer")?;
+        let mut certified = None;
+        for FinalBlock { block, proof, view, .. } in
+            rows.prove(from, Some(parent), &shared.verify_context())?
+        {
+            shared.chain.check(&block.payload, &|hash| shared.pool.get(hash))?;
+            proven.push((block.meta.hash, proof));
+            (from, parent) = (block.meta.height.saturating_add(1), block.meta.hash);
+            if let Some(view) = view {
+                certified = Some((proven.len(), view, parent, block.consensus_header));
+            }
         }
-        parent = meta.hash;
-        let block = Block {
-            meta,
-            consensus_header: proof.consensus_header.clone(),
-            payload: row.payload.clone(),
-        };
-        if !BlockBinding.binds(&block) {
-            bail!("block {} is not what its header says", meta.height);
+        // What the machine is told ends with a block that has its own certificate.
+        if let Some((count, view, hash, header)) = certified {
+            let done = shared.chain.finalise(proven.get(..count).unwrap_or_default())?;
+            shared.headers.write().insert(hash, header);
+            return Ok((done, view));
         }
-        proven.push((meta.hash, row.proof.clone()));
-        blocks.push((block, proof.certificate));
     }
-    let view = verify_last(shared, &blocks)?;
-    for (block, _) in &blocks {
-        shared.chain.check(&block.payload, &|hash| shared.pool.get(hash))?;
-    }
-    let done = shared.chain.finalise(&proven)?;
-    if let Some((block, _)) = blocks.pop() {
-        shared.headers.write().insert(block.meta.hash, block.consensus_header);
-    }
-    Ok((done, view))
-}
-
-/// The last block's certificate must be genuine; it proves all before it.
-fn verify_last(shared: &Shared, blocks: &[(Block, Option<Certificate>)]) -> Result<View> {
-    let (block, certificate) = blocks.last().context("an empty answer")?;
-    let certificate = certificate.clone().context("the last block has no certificate")?;
-    if certificate.kind != CertificateKind::Commit || certificate.reference.hash != block.meta.hash
-    {
-        bail!("the certificate is not for the last block");
-    }
-    let verified = Verified::<Certificate>::check(certificate, &shared.verify_context())?;
-    Ok(verified.get().reference.view)
 }

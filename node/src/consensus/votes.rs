@@ -2,6 +2,8 @@
 //! that was final when it was written. A database that does not have that block is an older copy, or
 //! has lost its end.
 
+use std::ops::Range;
+
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use anyhow::{Context, Result};
@@ -56,7 +58,8 @@ impl VoteState {
     }
 
     /// The height that was final when it was written, if `hash`, of the final block at a height,
-    /// knows another block there or none.
+    /// knows another block there or none. Those that are `missing` since the node began with a newer
+    /// state are not lost.
     ///
     /// A block is on disk before the machine is told that it is final, so no crash leads there.
     ///
@@ -65,9 +68,12 @@ impl VoteState {
     /// Those of `hash`.
     pub(crate) fn lost<E>(
         &self,
+        missing: &Range<u64>,
         hash: impl FnOnce(u64) -> Result<Option<B256>, E>,
     ) -> Result<Option<u64>, E> {
-        let Some(anchor) = self.anchor else { return Ok(None) };
+        let Some(anchor) = self.anchor.filter(|anchor| !missing.contains(&anchor.number)) else {
+            return Ok(None);
+        };
         Ok((hash(anchor.number)? != Some(anchor.hash)).then_some(anchor.number))
     }
 }

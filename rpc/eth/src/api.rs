@@ -6,8 +6,9 @@ use std::{
 };
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_primitives::B256;
 use parking_lot::Mutex;
-use qenex_exec::{Chain, SealedBlock, Stop, TraceBounds};
+use qenex_exec::{Chain, ExecError, SealedBlock, Stop, TraceBounds};
 
 use crate::{
     RpcConfig, RpcContext, admission::Admission, args::Args, error::Failure, filters::Filters,
@@ -123,7 +124,7 @@ impl Api {
             None => Some(self.height()),
             Some(BlockId::Number(tag)) => self.number(tag),
             Some(BlockId::Hash(hash)) => {
-                self.chain().block_by_hash(hash.block_hash)?.map(|block| block.header.number)
+                self.block_by_hash(hash.block_hash)?.map(|block| block.header.number)
             }
         };
         number.ok_or_else(Failure::unknown_block)
@@ -148,13 +149,39 @@ impl Api {
         self.resolve(args.optional(index)?)
     }
 
+    /// The final block with this hash. While the node is still fetching old blocks, one that it does
+    /// not know is no answer.
+    pub(crate) fn block_by_hash(&self, hash: B256) -> Result<Option<Arc<SealedBlock>>, Failure> {
+        match self.chain().block_by_hash(hash)? {
+            None => self.nothing_missing().map(|()| None),
+            found => Ok(found),
+        }
+    }
+
+    /// The final block with this transaction, and the transaction's index; as
+    /// [`Api::block_by_hash`], but for one that is in the pool.
+    pub(crate) fn transaction(
+        &self,
+        hash: B256,
+    ) -> Result<Option<(Arc<SealedBlock>, usize)>, Failure> {
+        match self.chain().transaction(hash)? {
+            None if self.context.pool.get(&hash).is_none() => self.nothing_missing().map(|()| None),
+            found => Ok(found),
+        }
+    }
+
+    fn nothing_missing(&self) -> Result<(), Failure> {
+        let missing = self.chain().missing_blocks();
+        if missing.is_empty() { Ok(()) } else { Err(ExecError::NotFetched { missing }.into()) }
+    }
+
     /// A block by parameter, or none if there is no such block.
     pub(crate) async fn block(
         self: &Arc<Self>,
         id: BlockId,
     ) -> Result<Option<Arc<SealedBlock>>, Failure> {
         match id {
-            BlockId::Hash(hash) => Ok(self.chain().block_by_hash(hash.block_hash)?),
+            BlockId::Hash(hash) => Ok(self.block_by_hash(hash.block_hash)?),
             BlockId::Number(tag) => match self.number(tag) {
                 None => Ok(None),
                 Some(number) if number.saturating_add(IN_MEMORY) > self.height() => {

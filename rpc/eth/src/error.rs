@@ -24,6 +24,8 @@ const REVERT: i32 = 3;
 const SYNC_TIMEOUT: i32 = 4;
 /// EIP-7966: transactions before this one are missing.
 const SYNC_NONCE_GAP: i32 = 6;
+/// Blocks that this node does not have, in geth's own code for what is older than it keeps.
+const NO_HISTORY: i32 = 4444;
 /// The time of a call was over; [`Failure::timed`] says how long it was.
 const STOPPED: &str = "execution timeout";
 
@@ -120,6 +122,7 @@ impl From<ExecError> for Failure {
     fn from(error: ExecError) -> Self {
         match error {
             ExecError::Pruned { .. } => Self::refused(error.to_string()),
+            ExecError::NotFetched { .. } => Self::new(NO_HISTORY, error.to_string()),
             other => Self::internal(other),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_consensus::TxReceipt;
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, TxKind};
 use alloy_sol_types::{SolCall, SolEvent};
-use qenex_exec::{CallRequest, CallStatus, Chain, Overrides, SealedBlock};
+use qenex_exec::{CallRequest, CallStatus, Chain, ExecError, Overrides, SealedBlock};
 use qenex_precompiles::{
     ACCOUNTS, Decoded, IAccounts, ILedger, LEDGER, decode,
     ledger::records::{Settlement, TRANSFERS},
@@ -17,6 +17,9 @@ use crate::problem::Problem;
 
 /// Most gas a question to an engine may use; the dearest uses a hundredth.
 const GAS_CAP: u64 = 16_000_000;
+
+/// After so many seconds a client may ask again for a payment whose block is still being fetched.
+const RETRY_SECONDS: u32 = 10;
 
 /// The state after one final block.
 pub(crate) struct View<'a> {
@@ -132,9 +135,11 @@ impl<'a> View<'a> {
         }
         let damaged = || Problem::internal(format!("the record of transfer {id} is damaged"));
         let height = Settlement::from_word(word).ok_or_else(damaged)?.block;
-        let Some(block) = self.chain.block(height).map_err(Problem::internal)? else {
-            return Err(damaged());
-        };
+        let block = self.chain.block(height).map_err(|error| match error {
+            ExecError::NotFetched { .. } => Problem::unavailable(error.to_string(), RETRY_SECONDS),
+            other => Problem::internal(other),
+        })?;
+        let block = block.ok_or_else(damaged)?;
         let found = block.receipts.iter().enumerate().find_map(|(index, receipt)| {
             let event = receipt.logs().iter().find_map(|log| {
                 let topics = log.data.topics();

@@ -72,6 +72,40 @@ fn committed_blocks_are_found_again_also_after_reopening() {
 }
 
 #[test]
+fn skipped_blocks_are_filled_in_order_and_the_chain_goes_on_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let blocks: Vec<_> = (0..14).map(block).collect();
+    let store = open(dir.path()).unwrap();
+    let not_next = |given, expected| Err(StoreError::NotNext { given, expected });
+    // Only a chain with nothing but block 0 skips.
+    assert_eq!(store.skip_to_blocks(&blocks[9..11]), not_next(9, 0));
+    store.commit_blocks(&blocks[..1]).unwrap();
+    assert_eq!(store.skip_to_blocks(&[blocks[9].clone(), blocks[11].clone()]), not_next(11, 10));
+    assert_eq!(store.skip_to_blocks(&blocks[..1]), not_next(0, 1));
+    assert_eq!(store.missing_blocks(), 0..0);
+    store.skip_to_blocks(&blocks[9..11]).unwrap();
+    assert_eq!(store.skip_to_blocks(&blocks[12..]), not_next(12, 11));
+    assert_eq!(store.missing_blocks(), 1..9);
+    assert_eq!(store.header(8).unwrap(), None);
+    store.commit_blocks(&blocks[11..13]).unwrap();
+    assert_eq!(store.fill_blocks(&blocks[2..4]), not_next(2, 1));
+    store.fill_blocks(&blocks[1..4]).unwrap();
+    drop(store);
+
+    let store = open(dir.path()).unwrap();
+    assert_eq!(store.missing_blocks(), 4..9);
+    assert_eq!(store.head(), Some(Head { number: 12, hash: blocks[12].hash }));
+    // Never over what is there.
+    assert_eq!(store.fill_blocks(&blocks[4..10]), not_next(9, 4));
+    store.fill_blocks(&[]).unwrap();
+    store.fill_blocks(&blocks[4..9]).unwrap();
+    assert!(store.missing_blocks().is_empty());
+    assert_eq!(store.fill_blocks(&blocks[9..10]), not_next(9, 9));
+    store.commit_blocks(&blocks[13..]).unwrap();
+    blocks.iter().for_each(|block| assert_has(&store, block));
+}
+
+#[test]
 fn a_block_that_does_not_follow_is_refused_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();

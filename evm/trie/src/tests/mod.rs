@@ -20,6 +20,7 @@ use crate::{
     state::{AccountTrie, StorageTrie, leaf_value, slot_value},
 };
 
+mod fetch;
 mod large;
 mod range;
 mod verify;

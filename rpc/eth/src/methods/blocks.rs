@@ -106,14 +106,14 @@ pub(super) async fn transaction(
     args: Args,
 ) -> Result<Option<RpcTransaction>, Failure> {
     let hash: B256 = args.get(0)?;
-    if let Some((block, index)) = api.chain().transaction(hash)? {
+    if let Some((block, index)) = api.transaction(hash)? {
         return Ok(convert::transaction(&block, index));
     }
     if let Some(tx) = api.context.pool.get(&hash) {
         return Ok(Some(convert::pending_transaction(&tx)));
     }
     // It may have gone from the pool into a final block between the two looks.
-    let found = api.chain().transaction(hash)?;
+    let found = api.transaction(hash)?;
     Ok(found.and_then(|(block, index)| convert::transaction(&block, index)))
 }
 
@@ -179,13 +179,13 @@ fn index(args: &Args) -> Result<usize, Failure> {
 }
 
 pub(super) async fn receipt(api: Arc<Api>, args: Args) -> Result<Option<RpcReceipt>, Failure> {
-    let found = api.chain().transaction(args.get(0)?)?;
+    let found = api.transaction(args.get(0)?)?;
     Ok(found.and_then(|(block, index)| convert::receipt(api.chain().rules(), &block, index)))
 }
 
 pub(super) async fn raw_transaction(api: Arc<Api>, args: Args) -> Result<Option<Bytes>, Failure> {
     let hash: B256 = args.get(0)?;
-    match api.chain().transaction(hash)? {
+    match api.transaction(hash)? {
         Some((block, index)) => Ok(raw(&block, index)),
         None => Ok(api.context.pool.raw(&hash)),
     }

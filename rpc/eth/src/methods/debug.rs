@@ -34,7 +34,7 @@ pub(super) async fn trace_transaction(api: Arc<Api>, args: Args) -> Result<Json,
     let options: GethDebugTracingOptions = args.optional(1)?.unwrap_or_default();
     let timeout = timeout(&options)?;
     api.trace(timeout, move |api, bounds| {
-        let found = api.chain().transaction(hash)?;
+        let found = api.transaction(hash)?;
         let (block, index) = found.ok_or_else(|| Failure::refused("transaction not found"))?;
         json(&api.chain().debug_transaction(&block, index, options, bounds)?)
     })

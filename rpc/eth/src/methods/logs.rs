@@ -72,7 +72,7 @@ pub(super) async fn uninstall(api: Arc<Api>, args: Args) -> Result<bool, Failure
 fn query(api: &Api, filter: &Filter, window: Option<(u64, u64)>) -> Result<Vec<Log>, Failure> {
     check(filter)?;
     if let FilterBlockOption::AtBlockHash(hash) = filter.block_option {
-        let block = api.chain().block_by_hash(hash)?;
+        let block = api.block_by_hash(hash)?;
         let block = block.ok_or_else(|| Failure::refused("unknown block"))?;
         return match window {
             Some((from, to)) if !(from..=to).contains(&block.header.number) => Ok(Vec::new()),

@@ -36,7 +36,7 @@ pub(super) async fn has_code(api: Arc<Api>, args: Args) -> Result<bool, Failure>
 }
 
 fn find(api: &Api, args: &Args) -> Result<(Arc<SealedBlock>, usize), Failure> {
-    let found = api.chain().transaction(args.get(0)?)?;
+    let found = api.transaction(args.get(0)?)?;
     found.ok_or_else(|| Failure::refused("transaction not found"))
 }
 

@@ -43,7 +43,7 @@ fn traces(
 
 pub(super) async fn transaction(api: Arc<Api>, args: Args) -> Result<Option<Json>, Failure> {
     let hash: B256 = args.get(0)?;
-    let Some((block, index)) = api.chain().transaction(hash)? else { return Ok(None) };
+    let Some((block, index)) = api.transaction(hash)? else { return Ok(None) };
     api.trace(None, move |api, bounds| json(&traces(api, &block, Some(index), bounds)?))
         .await
         .map(Some)
@@ -53,7 +53,7 @@ pub(super) async fn transaction(api: Arc<Api>, args: Args) -> Result<Option<Json
 pub(super) async fn get(api: Arc<Api>, args: Args) -> Result<Option<Json>, Failure> {
     let hash: B256 = args.get(0)?;
     let place: Vec<Quantity> = args.get(1)?;
-    let Some((block, index)) = api.chain().transaction(hash)? else { return Ok(None) };
+    let Some((block, index)) = api.transaction(hash)? else { return Ok(None) };
     api.trace(None, move |api, bounds| {
         let all = traces(api, &block, Some(index), bounds)?;
         let at = |trace: &LocalizedTransactionTrace| {
@@ -104,7 +104,7 @@ pub(super) async fn filter(api: Arc<Api>, args: Args) -> Result<Json, Failure> {
 
 pub(super) async fn replay_transaction(api: Arc<Api>, args: Args) -> Result<Json, Failure> {
     let (hash, types): (B256, HashSet<TraceType>) = (args.get(0)?, args.get(1)?);
-    let found = api.chain().transaction(hash)?;
+    let found = api.transaction(hash)?;
     let (block, index) = found.ok_or_else(|| Failure::refused("transaction not found"))?;
     api.trace(None, move |api, bounds| {
         let traces = api.chain().parity_replay(&block, Some(index), &types, bounds)?;
