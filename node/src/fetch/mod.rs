@@ -37,7 +37,7 @@ pub(crate) use history::fill;
 pub(crate) use peers::Peers;
 
 /// Blocks fetched before the one whose state is fetched: contracts can ask for the hashes of 256.
-const WINDOW: u64 = 512;
+const WINDOW: u64 = 256;
 
 /// How long a state that nobody gives any more is waited for before another is begun.
 const PATIENCE: Duration = Duration::from_secs(60);

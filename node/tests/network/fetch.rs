@@ -32,7 +32,7 @@ async fn all_blocks_come(net: &Net) {
     until(what, async || net.block(NEW, 1).await).await;
     let height = net.agree(&ALL).await.number;
     let what = "no block is missing";
-    until(what, async || net.block(NEW, height - 520).await).await;
+    until(what, async || net.block(NEW, height - 260).await).await;
     for number in (1..height).step_by(97) {
         let params = json!([format!("{number:#x}")]);
         for method in ["eth_getBlockReceipts", "qenex_getFinalityCertificate"] {
