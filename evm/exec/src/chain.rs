@@ -93,6 +93,11 @@ impl Ancestors {
         self.open.insert(number, hash);
     }
 
+    /// Gives blocks other hashes than they have.
+    pub(crate) fn pretend(&mut self, hashes: &BTreeMap<u64, B256>) {
+        self.open.extend(hashes);
+    }
+
     /// The hash of the ancestor at `number`; zero outside the window.
     pub(crate) fn hash(&self, number: u64) -> Result<B256, ExecError> {
         if number > self.parent || self.parent - number >= BLOCKHASH_DEPTH {
@@ -483,7 +488,8 @@ impl Chain {
         Ok(read_block(&self.store, number)?.map(Arc::new))
     }
 
-    /// Final blocks that this node is still fetching: it began with a newer state.
+    /// Final blocks that this node is still fetching: it began with a newer state. `0..0` if there are
+    /// none.
     #[must_use]
     pub fn missing_blocks(&self) -> Range<u64> {
         self.store.missing_blocks()

@@ -5,6 +5,8 @@
 //! or lack of gas is encoded in the result; `Err` aborts the node's execution and is used for a
 //! failing database alone.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, Bytes, Log, LogData, U256};
 use qenex_precompiles::{
     Block, Call, ENGINE_CODE, ENGINE_NONCE, Host, HostError, Outcome, call, engine_addresses,
@@ -19,7 +21,10 @@ use revm::{
     primitives::{AddressSet, hardfork::SpecId},
 };
 
-use crate::evm::EvmContext;
+use crate::{
+    evm::EvmContext,
+    simulate::{Overrides, SimulateError},
+};
 
 /// Ethereum's precompiles and, on QENEX, our engines.
 #[derive(Clone, Debug)]
@@ -27,6 +32,9 @@ pub(crate) struct Engines {
     ethereum: EthPrecompiles,
     installed: bool,
     warm: AddressSet,
+    /// Where a simulation has other precompiles than the chain: which one answers at an address, if
+    /// any does.
+    overridden: BTreeMap<Address, Option<Address>>,
 }
 
 impl Engines {
@@ -36,7 +44,47 @@ impl Engines {
         if installed {
             warm.extend(engine_addresses());
         }
-        Self { ethereum, installed, warm }
+        Self { ethereum, installed, warm, overridden: BTreeMap::new() }
+    }
+
+    /// Moves precompiles, and lets accounts that are given code have it. As geth: whatever is changed
+    /// of an account with one of Ethereum's precompiles, the precompile is gone from there. An engine
+    /// has state of its own, which may be changed, and cannot be moved.
+    ///
+    /// # Errors
+    ///
+    /// [`SimulateError::Invalid`] if what is to be moved is no precompile, or its new place is given
+    /// something else.
+    pub(crate) fn override_with(&mut self, overrides: &Overrides) -> Result<(), SimulateError> {
+        self.overridden.clear();
+        let refused = |what: String| Err(SimulateError::Invalid(what));
+        for (address, change) in &overrides.accounts {
+            let precompile = self.ethereum.contains(address);
+            if precompile || change.code.is_some() && self.installed && is_engine(*address) {
+                self.overridden.entry(*address).or_insert(None);
+            }
+            let Some(to) = change.move_precompile_to else { continue };
+            if !precompile {
+                return refused(format!("account {address} is not a precompile"));
+            }
+            if overrides.accounts.contains_key(&to) {
+                return refused(format!("account {to} is already overridden"));
+            }
+            if self.overridden.insert(to, Some(*address)).is_some() {
+                return refused(format!(
+                    "account {to} has already been overridden by a precompile"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose code answers at an address.
+    fn at(&self, address: Address) -> Option<Address> {
+        if self.overridden.is_empty() {
+            return Some(address);
+        }
+        self.overridden.get(&address).copied().unwrap_or(Some(address))
     }
 }
 
@@ -52,7 +100,12 @@ impl PrecompileProvider<EvmContext> for Engines {
         context: &mut EvmContext,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
-        if self.installed && is_engine(inputs.bytecode_address) {
+        let Some(address) = self.at(inputs.bytecode_address) else { return Ok(None) };
+        if address != inputs.bytecode_address {
+            let moved = CallInputs { bytecode_address: address, ..inputs.clone() };
+            return self.ethereum.run(context, &moved);
+        }
+        if self.installed && is_engine(address) {
             run_engine(context, inputs).map(Some)
         } else {
             self.ethereum.run(context, inputs)
@@ -64,7 +117,8 @@ impl PrecompileProvider<EvmContext> for Engines {
     }
 
     fn contains(&self, address: &Address) -> bool {
-        self.installed && is_engine(*address) || self.ethereum.contains(address)
+        let Some(address) = self.at(*address) else { return false };
+        self.installed && is_engine(address) || self.ethereum.contains(&address)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod block;
 mod builder;
+mod call_many;
 mod chain;
 mod codec;
 mod database;
@@ -28,6 +29,7 @@ mod verify;
 
 pub use block::{EthereumBody, ExecutedBlock, SealedBlock};
 pub use builder::{BuildLimits, Built, Candidates};
+pub use call_many::{Bundle, Called};
 pub use chain::{BlockAttributes, Chain, SenderLookup};
 pub use codec::{decode_block, encode_block};
 pub use error::{ExecError, InvalidBlock};

@@ -74,6 +74,8 @@ pub struct AccountOverride {
     pub state: Option<BTreeMap<U256, U256>>,
     /// Replaces single slots.
     pub state_diff: BTreeMap<U256, U256>,
+    /// Where the precompile of this account answers instead.
+    pub move_precompile_to: Option<Address>,
 }
 
 /// Changes to the block environment before a simulation.
@@ -93,6 +95,10 @@ pub struct BlockOverride {
     pub prev_randao: Option<B256>,
     /// What the block writes into EIP-4788's contract. Only whole simulated blocks write it.
     pub beacon_root: Option<B256>,
+    /// What BLOBBASEFEE reads, wei per gas.
+    pub blob_base_fee: Option<u128>,
+    /// What BLOCKHASH reads, by height.
+    pub block_hashes: BTreeMap<u64, B256>,
 }
 
 /// How a simulated transaction ended.
@@ -173,6 +179,9 @@ pub enum SimulateError {
     /// There is no such block.
     #[error("header not found")]
     UnknownBlock,
+    /// The block is one of those that the node is still fetching.
+    #[error("{0}")]
+    NotFetched(String),
     /// The time was over.
     #[error("execution timeout")]
     Stopped,
@@ -185,6 +194,7 @@ impl From<crate::ExecError> for SimulateError {
     fn from(error: crate::ExecError) -> Self {
         match error {
             crate::ExecError::Pruned { .. } => Self::Invalid(error.to_string()),
+            crate::ExecError::NotFetched { .. } => Self::NotFetched(error.to_string()),
             other => Self::State(other.to_string()),
         }
     }
@@ -192,6 +202,35 @@ impl From<crate::ExecError> for SimulateError {
 
 /// Says when the time of a simulation is over.
 pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Changes what a block tells its calls about itself.
+pub(crate) fn override_env(env: &mut BlockEnv, block: &BlockOverride) {
+    let BlockOverride {
+        number,
+        timestamp,
+        gas_limit,
+        base_fee,
+        beneficiary,
+        prev_randao,
+        beacon_root: _,
+        blob_base_fee,
+        block_hashes: _,
+    } = block;
+    env.number = number.map_or(env.number, U256::from);
+    env.timestamp = timestamp.map_or(env.timestamp, U256::from);
+    env.gas_limit = gas_limit.unwrap_or(env.gas_limit);
+    env.basefee = base_fee.unwrap_or(env.basefee);
+    env.beneficiary = beneficiary.unwrap_or(env.beneficiary);
+    env.prevrandao = prev_randao.or(env.prevrandao);
+    pretend_blob_fee(env, *blob_base_fee);
+}
+
+/// Lets BLOBBASEFEE read this.
+pub(crate) fn pretend_blob_fee(env: &mut BlockEnv, fee: Option<u128>) {
+    if let (Some(fee), Some(blobs)) = (fee, &mut env.blob_excess_gas_and_price) {
+        blobs.blob_gasprice = fee;
+    }
+}
 
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
@@ -232,6 +271,7 @@ impl Chain {
         let nonce = self.nonce(number, call)?;
         let gas = call.gas.unwrap_or(gas_cap).min(gas_cap);
         let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched(NoOpInspector, stop));
+        evm.precompiles.override_with(overrides)?;
         let result = evm.inspect_tx(request_env(call, gas, nonce)).map_err(stopped)?.result;
         Ok(outcome(result))
     }
@@ -252,6 +292,7 @@ impl Chain {
         let nonce = self.nonce(number, call)?;
         let allowance = self.gas_allowance(number, call, overrides, &env)?;
         let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched(NoOpInspector, stop));
+        evm.precompiles.override_with(overrides)?;
         let mut run = |gas: u64| match evm.inspect_tx(request_env(call, gas, nonce)) {
             Ok(done) => Ok(Some(done.result)),
             // Too little gas to start with is an answer of the search, not an error.
@@ -333,25 +374,12 @@ impl Chain {
             self.header(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
         let state = self.state(number).map_err(failed)?.ok_or(SimulateError::UnknownBlock)?;
         let mut env = block_env(self.rules(), &header);
-        let BlockOverride {
-            number: height,
-            timestamp,
-            gas_limit,
-            base_fee,
-            beneficiary,
-            prev_randao,
-            beacon_root: _,
-        } = &overrides.block;
         if call.gas_price.is_none() {
             env.basefee = 0; // As geth: BASEFEE reads 0 where no fee is charged.
         }
-        env.number = height.map_or(env.number, U256::from);
-        env.timestamp = timestamp.map_or(env.timestamp, U256::from);
-        env.gas_limit = gas_limit.unwrap_or(env.gas_limit);
-        env.basefee = base_fee.unwrap_or(env.basefee);
-        env.beneficiary = beneficiary.unwrap_or(env.beneficiary);
-        env.prevrandao = prev_randao.or(env.prevrandao);
+        override_env(&mut env, &overrides.block);
         let mut state = BlockState::new(state, self.ancestors_of_final(number));
+        state.ancestors().pretend(&overrides.block.block_hashes);
         for (address, change) in &overrides.accounts {
             state
                 .override_account(*address, change)

@@ -26,15 +26,15 @@ use crate::{
     evm::{EvmContext, Mode, block_env, evm},
     rules::{Rules, empty_header},
     simulate::{
-        CallOutcome, CallRequest, Overrides, Rule, SimulateError, Stop, outcome, refusal,
-        request_env, stopped, watched,
+        CallOutcome, CallRequest, Overrides, Rule, SimulateError, Stop, outcome, pretend_blob_fee,
+        refusal, request_env, stopped, watched,
     },
 };
 
 /// Most blocks of one simulation, those that fill gaps included.
 pub const MAX_SIMULATED_BLOCKS: usize = 256;
 /// Seconds between blocks whose time is not given, as in geth.
-const BLOCK_SECONDS: u64 = 12;
+pub(crate) const BLOCK_SECONDS: u64 = 12;
 /// Where logs of plain transfers seem to come from (ERC-7528).
 const TRANSFER_EMITTER: Address = address!("eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
 /// `Transfer(address,address,uint256)`.
@@ -114,6 +114,7 @@ impl Chain {
                 let fee = if options.validation { self.rules().next_base_fee(&parent) } else { 0 };
                 header.base_fee_per_gas = Some(fee);
             }
+            state.ancestors().pretend(&block.overrides.block.block_hashes);
             for (address, change) in &block.overrides.accounts {
                 state
                     .override_account(*address, change)
@@ -167,8 +168,10 @@ impl Chain {
         stop: Stop<'_>,
     ) -> Result<(Ran, BlockState), SimulateError> {
         let tracer = watched(LogTracer::new(options.trace_transfers), stop);
-        let mut evm =
-            evm(self.rules(), block_env(self.rules(), header), state, Mode::Simulation, tracer);
+        let mut env = block_env(self.rules(), header);
+        pretend_blob_fee(&mut env, block.overrides.block.blob_base_fee);
+        let mut evm = evm(self.rules(), env, state, Mode::Simulation, tracer);
+        evm.precompiles.override_with(&block.overrides)?;
         begin(&mut evm, header).map_err(|error| SimulateError::State(error.to_string()))?;
         evm.ctx.cfg.disable_nonce_check = !options.validation;
         let mut ran = Ran::default();

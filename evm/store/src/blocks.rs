@@ -85,14 +85,15 @@ impl Store {
         if last.number >= end {
             return Err(StoreError::NotNext { given: last.number, expected: start });
         }
-        let left = last.number.saturating_add(1)..end;
+        let next = last.number.saturating_add(1);
+        let left = if next == end { 0..0 } else { next..end };
         self.put_missing(&mut batch, &left)?;
         self.write(batch)?;
         *missing = left;
         Ok(())
     }
 
-    /// Blocks that were skipped and are still to be fetched; empty if there are none.
+    /// Blocks that were skipped and are still to be fetched; `0..0` if there are none.
     #[must_use]
     pub fn missing_blocks(&self) -> Range<u64> {
         self.inner.missing.read().clone()

@@ -184,6 +184,7 @@ fn overrides_change_what_a_call_sees_and_nothing_else() {
         code: Some(code.into()),
         state: Some(BTreeMap::from([(U256::ZERO, U256::from(11))])),
         state_diff: BTreeMap::from([(U256::from(1), U256::from(12))]),
+        ..AccountOverride::default()
     };
     let block = BlockOverride {
         number: Some(1_000),
@@ -191,8 +192,7 @@ fn overrides_change_what_a_call_sees_and_nothing_else() {
         gas_limit: Some(40_000_000),
         base_fee: Some(5),
         beneficiary: Some(Address::repeat_byte(1)),
-        prev_randao: None,
-        beacon_root: None,
+        ..BlockOverride::default()
     };
     let overrides = Overrides { accounts: BTreeMap::from([(here, account)]), block };
     let call = CallRequest { gas_price: Some(10), ..request(DEV_ACCOUNTS[1], here, []) };

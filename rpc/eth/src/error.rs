@@ -133,6 +133,7 @@ impl From<SimulateError> for Failure {
         match error {
             SimulateError::Reverted(data) => Self::revert(&data),
             SimulateError::State(_) => Self::internal(error),
+            SimulateError::NotFetched(_) => Self::new(NO_HISTORY, error.to_string()),
             SimulateError::Rule(rule, message) => Self::new(rule_code(rule), message),
             SimulateError::Stopped => Self::refused(STOPPED),
             other => Self::refused(other.to_string()),

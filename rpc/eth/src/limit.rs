@@ -26,7 +26,7 @@ pub(crate) fn weight(method: &str) -> u64 {
     match method.split_once('_') {
         Some(("debug" | "trace" | "ots", _)) => 50,
         _ => match method {
-            "eth_simulateV1" => 50,
+            "eth_simulateV1" | "eth_callMany" => 50,
             "qenex_getSettlementProof"
             | "eth_call"
             | "eth_estimateGas"

@@ -137,6 +137,166 @@ async fn blocks_build_on_each_other_and_gaps_are_filled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn precompiles_move_and_make_room_for_code() {
+    let node = Node::start().await;
+    let sha256 = Address::with_last_byte(2);
+    let ledger = alloy_primitives::address!("5158000000000000000000000000000000000002");
+    let place = Address::repeat_byte(0x77);
+    let digest = "0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let seven = "0x600760005260206000f3"; // Returns 7.
+    let seven_word = json!(B256::from(U256::from(7)));
+    let moved = json!({ "movePrecompileToAddress": place });
+    for (overrides, at_sha256, at_place) in [
+        (json!({}), json!(digest), json!("0x")),
+        (json!({ sha256.to_string(): moved }), json!("0x"), json!(digest)),
+        (json!({ sha256.to_string(): { "code": seven } }), seven_word.clone(), json!("0x")),
+        (
+            json!({ sha256.to_string(): { "code": seven, "movePrecompileToAddress": place } }),
+            seven_word.clone(),
+            json!(digest),
+        ),
+    ] {
+        for (to, expected) in [(sha256, &at_sha256), (place, &at_place)] {
+            let call = json!({ "to": to });
+            let done = node.call("eth_call", json!([call, "latest", overrides])).await;
+            assert_eq!(done, *expected, "{to} {overrides}");
+            let block = json!({ "stateOverrides": overrides, "calls": [call] });
+            let done = node.call("eth_simulateV1", json!([{ "blockStateCalls": [block] }])).await;
+            assert_eq!(done[0]["calls"][0]["returnData"], *expected, "{to} {overrides}");
+        }
+    }
+    // An engine gives way to code, and keeps working where only its state is changed.
+    for (change, output) in [
+        (json!({ "code": seven }), Some(&seven_word)),
+        (json!({ "balance": "0x1", "stateDiff": { B256::ZERO.to_string(): B256::ZERO } }), None),
+    ] {
+        let params = json!([{ "to": ledger }, "latest", { ledger.to_string(): change }]);
+        match output {
+            Some(output) => assert_eq!(node.call("eth_call", params).await, *output),
+            None => assert_eq!(node.fail("eth_call", params).await.0, 3),
+        }
+    }
+
+    let refused = |said: String| format!("account {said}");
+    let third = Address::with_last_byte(3);
+    for (overrides, expected) in [
+        (
+            json!({ place.to_string(): { "movePrecompileToAddress": third } }),
+            refused(format!("{place} is not a precompile")),
+        ),
+        (json!({ ledger.to_string(): moved }), refused(format!("{ledger} is not a precompile"))),
+        (
+            json!({ sha256.to_string(): { "movePrecompileToAddress": sha256 } }),
+            refused(format!("{sha256} is already overridden")),
+        ),
+        (
+            json!({ sha256.to_string(): moved, place.to_string(): { "nonce": "0x1" } }),
+            refused(format!("{place} is already overridden")),
+        ),
+        (
+            json!({ sha256.to_string(): moved, third.to_string(): moved }),
+            refused(format!("{place} has already been overridden by a precompile")),
+        ),
+    ] {
+        let (code, said, _) =
+            node.fail("eth_call", json!([{ "to": place }, "latest", overrides])).await;
+        assert_eq!((code, said), (-32000, expected), "{overrides}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blob_base_fee_and_block_hashes_are_what_the_overrides_say() {
+    let node = Node::start().await;
+    let (blob_fee, hash_of) = (Address::repeat_byte(0xb2), Address::repeat_byte(0xb1));
+    let accounts = json!({
+        blob_fee.to_string(): { "code": "0x4a60005260206000f3" },
+        hash_of.to_string(): { "code": "0x6000354060005260206000f3" },
+    });
+    let pretended = B256::repeat_byte(0xab);
+    let header = json!({ "blobBaseFee": "0x1234", "blockHash": { "0": pretended } });
+    let calls = [json!({ "to": blob_fee }), json!({ "to": hash_of, "input": B256::ZERO })];
+    let expected = [json!(B256::from(U256::from(0x1234))), json!(pretended)];
+    // The state after block 1 is asked, for a block does not see its own hash.
+    node.mine();
+    for (call, expected) in calls.iter().zip(&expected) {
+        let done = node.call("eth_call", json!([call, "latest", accounts, header])).await;
+        assert_eq!(done, *expected);
+    }
+    let block = json!({ "stateOverrides": accounts, "blockOverrides": header, "calls": calls });
+    let done = node.call("eth_simulateV1", json!([{ "blockStateCalls": [block] }])).await;
+    for (index, expected) in expected.iter().enumerate() {
+        assert_eq!(done[0]["calls"][index]["returnData"], *expected);
+    }
+    for (header, code, said) in [
+        (json!({ "difficulty": "0x1" }), -32000, "block override difficulty"),
+        (json!({ "blobBaseFee": U256::MAX }), -32602, "block override blobBaseFee is too large"),
+    ] {
+        let (got, message, _) =
+            node.fail("eth_call", json!([calls[0], "latest", {}, header])).await;
+        assert_eq!(got, code);
+        assert!(message.starts_with(said), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_calls_build_on_each_other_in_and_after_a_block() {
+    let node = Node::start().await;
+    for nonce in [0, 1, 2] {
+        node.send(transfer(node.chain_id(), nonce)).await;
+    }
+    node.mine();
+    let to = node.context.chain.head().transactions[0].inner().to().unwrap();
+    // Counts its calls in slot 0 and returns the count; returns number and time of the block.
+    let (counter, clock) = (Address::repeat_byte(0xc1), Address::repeat_byte(0xc2));
+    let overrides = json!({
+        counter.to_string(): { "code": "0x6000546001018060005560005260206000f3" },
+        clock.to_string(): { "code": "0x436000524260205260406000f3" },
+        // Balance of the account in the input.
+        "0x00000000000000000000000000000000000000c3": { "code": "0x6000353160005260206000f3" },
+    });
+    let word = |n: u64| B256::from(U256::from(n));
+    let count = json!({ "to": counter });
+    let bundles = json!([
+        { "transactions": [count, count, { "to": clock }] },
+        {
+            "transactions": [count, { "to": clock }, { "from": to, "to": to, "value": U256::MAX }],
+            "blockOverride": { "blockNumber": "0x64" },
+        },
+    ]);
+    let done = node.call("eth_callMany", json!([bundles, {}, overrides])).await;
+    let header = node.context.chain.head().header.clone();
+    let at =
+        |number: u64, time: u64| json!({ "value": format!("{}{:x}", word(number), word(time)) });
+    assert_eq!(
+        done,
+        json!([
+            [{ "value": word(1) }, { "value": word(2) }, at(1, header.timestamp)],
+            [
+                { "value": word(3) },
+                at(100, header.timestamp + 12),
+                { "error": done[1][2]["error"] },
+            ],
+        ])
+    );
+    assert!(done[1][2]["error"].as_str().unwrap().contains("insufficient funds"), "{done}");
+
+    // What the recipient of the block's three payments has after so many of them.
+    let reader = Address::with_last_byte(0xc3);
+    let ask = json!([{ "transactions": [{ "to": reader, "input": to.into_word() }] }]);
+    let value = node.context.chain.head().transactions[0].inner().value();
+    let before: U256 =
+        serde_json::from_value(node.call("eth_getBalance", json!([to, "0x0"])).await).unwrap();
+    for (index, paid) in [(0, 0), (1, 1), (3, 3), (-1, 3)] {
+        let context = json!({ "blockNumber": "latest", "transactionIndex": index });
+        let done = node.call("eth_callMany", json!([ask, context, overrides])).await;
+        let expected = B256::from(before + value * U256::from(paid));
+        assert_eq!(done[0][0]["value"], json!(expected), "after {index}");
+    }
+    let many = json!([{ "transactions": vec![count; 1_001] }]);
+    assert_eq!(node.fail("eth_callMany", json!([many])).await.0, -32005);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slot_set_to_zero_leaves_the_trie() {
     let account = Address::repeat_byte(0xcc);
     let word = |n: u64| B256::from(U256::from(n));

@@ -83,6 +83,7 @@ impl Chain {
         let tx = request_env(call, gas, nonce);
         let watched = watched(options, bounds)?;
         let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched);
+        evm.precompiles.override_with(overrides)?;
         let outcome = evm.inspect_tx(tx.clone()).map_err(stopped)?;
         let mut before = Before::new(&mut evm.ctx.journaled_state.database);
         let inspector = evm.inspector.inner();

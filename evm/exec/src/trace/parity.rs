@@ -98,6 +98,7 @@ impl Chain {
         let (env, state) = self.simulation(number, first, overrides)?;
         let unwatched = frames(TracingInspectorConfig::default_parity(), bounds);
         let mut evm = evm(self.rules(), env, state, Mode::Simulation, unwatched);
+        evm.precompiles.override_with(overrides)?;
         let mut results = Vec::with_capacity(calls.len());
         for (call, types) in calls {
             let config = TracingInspectorConfig::from_parity_config(types);

@@ -3,14 +3,26 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_primitives::{Bytes, TxKind, U64, U256};
-use alloy_rpc_types_eth::{AccessList, BlockOverrides, TransactionRequest, state::StateOverride};
-use qenex_exec::{AccountOverride, BlockOverride, CallRequest, CallStatus, Overrides};
+use alloy_rpc_types_eth::{
+    AccessList, BlockOverrides, StateContext, TransactionIndex, TransactionRequest,
+    state::StateOverride,
+};
+use qenex_exec::{
+    AccountOverride, BlockOverride, Bundle, CallRequest, CallStatus, Called, Overrides,
+};
 use serde::Serialize;
 
-use crate::{api::Api, args::Args, error::Failure};
+use crate::{
+    api::Api,
+    args::Args,
+    error::{Failure, revert_message},
+};
 
 /// Most accounts and most slots of one account that a call may override.
 const MAX_OVERRIDES: usize = 10_000;
+
+/// Most calls of one `eth_callMany`.
+const MAX_CALLS: usize = 1_000;
 
 pub(super) async fn call(api: Arc<Api>, args: Args) -> Result<Bytes, Failure> {
     let request = request(&api, args.get(0)?)?;
@@ -26,6 +38,54 @@ pub(super) async fn call(api: Arc<Api>, args: Args) -> Result<Bytes, Failure> {
         }
     })
     .await
+}
+
+/// Calls on each other's state; see [`qenex_exec::Bundle`].
+pub(super) async fn call_many(api: Arc<Api>, args: Args) -> Result<Vec<Vec<Answer>>, Failure> {
+    let given: Vec<alloy_rpc_types_eth::Bundle> = args.get(0)?;
+    let context: StateContext = args.optional(1)?.unwrap_or_default();
+    let accounts = overrides(args.optional(2)?, None)?;
+    if given.iter().map(|bundle| bundle.transactions.len()).sum::<usize>() > MAX_CALLS {
+        return Err(Failure::limit(format!("too many calls: at most {MAX_CALLS}")));
+    }
+    let number = api.resolve(context.block_number)?;
+    let transactions = match context.transaction_index.unwrap_or_default() {
+        TransactionIndex::All => None,
+        TransactionIndex::Index(count) => Some(count),
+    };
+    let mut bundles = Vec::with_capacity(given.len());
+    for bundle in given {
+        let calls = bundle.transactions.into_iter().map(|call| request(&api, call));
+        let block = overrides(None, bundle.block_override)?.block;
+        bundles.push(Bundle { calls: calls.collect::<Result<_, _>>()?, block });
+    }
+    api.call(move |api, stop| {
+        let cap = api.config.gas_cap;
+        let all = api.chain().call_many(number, transactions, &bundles, &accounts, cap, stop)?;
+        Ok(all.into_iter().map(|bundle| bundle.into_iter().map(Answer::from).collect()).collect())
+    })
+    .await
+}
+
+/// Answer to one call of `eth_callMany`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Answer {
+    Value(Bytes),
+    Error(String),
+}
+
+impl From<Called> for Answer {
+    fn from(called: Called) -> Self {
+        match called {
+            Err(error) => Self::Error(error.to_string()),
+            Ok(outcome) => match outcome.status {
+                CallStatus::Success => Self::Value(outcome.output),
+                CallStatus::Revert => Self::Error(revert_message(&outcome.output)),
+                CallStatus::Halt(reason) => Self::Error(reason),
+            },
+        }
+    }
 }
 
 pub(super) async fn estimate_gas(api: Arc<Api>, args: Args) -> Result<U64, Failure> {
@@ -121,9 +181,6 @@ pub(super) fn overrides(
                 "account {address} has both 'state' and 'stateDiff'"
             )));
         }
-        if change.move_precompile_to.is_some() {
-            return Err(Failure::refused("movePrecompileToAddress is not supported"));
-        }
         let slots = |slots: alloy_primitives::map::B256HashMap<alloy_primitives::B256>| {
             let pairs = slots.into_iter();
             pairs.map(|(key, value)| (key.into(), value.into())).collect::<BTreeMap<U256, U256>>()
@@ -134,6 +191,7 @@ pub(super) fn overrides(
             code: change.code,
             state: change.state.map(slots),
             state_diff: change.state_diff.map(slots).unwrap_or_default(),
+            move_precompile_to: change.move_precompile_to,
         };
         let slots = change.state.as_ref().map_or(0, BTreeMap::len) + change.state_diff.len();
         if changed.len() >= MAX_OVERRIDES || slots > MAX_OVERRIDES {
@@ -146,6 +204,13 @@ pub(super) fn overrides(
         let narrowed = value.map(u64::try_from).transpose();
         narrowed.map_err(|_| Failure::params(format!("block override {name} is too large")))
     };
+    if block.difficulty.is_some_and(|difficulty| !difficulty.is_zero()) {
+        return Err(Failure::refused("block override difficulty: it is 0 since the merge"));
+    }
+    if block.block_hash.as_ref().map_or(0, BTreeMap::len) > MAX_OVERRIDES {
+        return Err(Failure::params("too many overrides"));
+    }
+    let blob_base_fee = block.blob_base_fee.map(u128::try_from).transpose();
     Ok(Overrides {
         accounts: changed,
         block: BlockOverride {
@@ -156,6 +221,9 @@ pub(super) fn overrides(
             beneficiary: block.coinbase,
             prev_randao: block.random,
             beacon_root: block.beacon_root,
+            blob_base_fee: blob_base_fee
+                .map_err(|_| Failure::params("block override blobBaseFee is too large"))?,
+            block_hashes: block.block_hash.unwrap_or_default(),
         },
     })
 }

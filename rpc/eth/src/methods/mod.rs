@@ -111,6 +111,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "eth_getAccountInfo" (2) => state::account_info,
         "eth_getProof" (3) => state::proof,
         "eth_call" (4) => call::call,
+        "eth_callMany" (3) => call::call_many,
         "eth_estimateGas" (4) => call::estimate_gas,
         "eth_createAccessList" (3) => call::create_access_list,
         "eth_simulateV1" (2) => simulate::simulate,

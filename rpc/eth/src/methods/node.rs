@@ -80,8 +80,10 @@ pub(super) async fn config(api: Arc<Api>, _: Args) -> Result<EthConfig, Failure>
 pub(super) async fn capabilities(api: Arc<Api>, _: Args) -> Result<Value, Failure> {
     let head = api.chain().head();
     let window = api.chain().proof_window();
-    let all = json!({ "disabled": false, "oldestBlock": U64::ZERO });
-    let oldest_proof = head.header.number.saturating_sub(window);
+    // While old blocks are still being fetched, it is the first from which on all are there.
+    let oldest_block = U64::from(api.chain().missing_blocks().end);
+    let all = json!({ "disabled": false, "oldestBlock": oldest_block });
+    let oldest_proof = head.header.number.saturating_sub(window).max(api.chain().state_floor());
     Ok(json!({
         "head": { "number": U64::from(head.header.number), "hash": head.hash },
         "blocks": all,
