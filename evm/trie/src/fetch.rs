@@ -115,6 +115,12 @@ impl StateFetch {
         self.import.head
     }
 
+    /// Where it is written to.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// How much is there, in thousandths of all accounts; their keys are spread evenly.
     #[must_use]
     pub fn permille(&self) -> u32 {

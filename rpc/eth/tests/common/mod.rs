@@ -131,7 +131,15 @@ impl Node {
         let mut config = RpcConfig::new("127.0.0.1:0".parse().unwrap());
         let mut spec = qenex_genesis::development(Vec::new(), alice().address(), 1_700_000_000_000);
         change(&mut spec, &mut config);
-        let folder = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap(), spec, config).await
+    }
+
+    /// On the database in a folder.
+    pub(crate) async fn over(
+        folder: tempfile::TempDir,
+        spec: ChainSpec,
+        config: RpcConfig,
+    ) -> Self {
         let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
         let changes = qenex_genesis::state_changes(&spec).unwrap();
         let pool_config = PoolConfig::new(spec.chain_id, spec.gas_limit, spec.base_fee.minimum);
