@@ -573,7 +573,9 @@ async fn watch(shared: Arc<Shared>) {
             gossip::publish(network, &shared.pool.raws(REPUBLISHED), unix_ms());
         }
         shared.pool.expire(unix_ms());
-        shared.states.expire();
+        let states = shared.clone();
+        // Closes databases and removes files.
+        tokio::task::spawn_blocking(move || states.states.expire());
         let pool = shared.pool.status();
         metrics::gauge!("qenex_pool_pending_transactions").set(count(pool.pending));
         metrics::gauge!("qenex_pool_queued_transactions").set(count(pool.queued));

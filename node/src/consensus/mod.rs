@@ -63,6 +63,9 @@ pub(crate) struct Shared {
     pub(crate) committee: Committee,
     /// Their keys.
     pub(crate) signatures: Box<dyn SignatureVerifier>,
+    /// States held for new nodes. Before the chain: who waits for that to be let go waits for these
+    /// databases too.
+    pub(crate) states: States,
     /// The chain.
     pub(crate) chain: Arc<Chain>,
     /// Transactions that wait.
@@ -79,8 +82,6 @@ pub(crate) struct Shared {
     pub(crate) headers: RwLock<BTreeMap<B256, ConsensusHeader>>,
     /// Blocks voted on that are not final.
     pub(crate) bodies: Mutex<Bodies>,
-    /// States held for new nodes.
-    pub(crate) states: States,
     /// What the machine has use for.
     pub(crate) window: RwLock<Window>,
     /// Building, timing.

@@ -7,22 +7,28 @@ use anyhow::{Context, Result, bail, ensure};
 use qenex_consensus::{
     Block, BlockMeta, Certificate, CertificateKind, PayloadVerifier, Verified, VerifyContext, View,
 };
-use qenex_exec::{Chain, decode_block, decode_header};
+use qenex_exec::{Chain, MAX_BLOCK_BYTES, decode_block, decode_header};
+use qenex_net::limits;
 use rayon::prelude::*;
 
 use super::{BlockBinding, FinalityProof};
 
-/// Bytes of blocks after which an answer is full.
+/// Bytes of blocks that an answer has at most, unless its first block alone has more.
 const FULL: usize = 3 << 20;
 
 /// Most blocks in one answer.
 const MAX_ROWS: u64 = 512;
 
 /// Most bytes of one block's receipts that travel with it; who gets none asks for them in parts.
-const MAX_RECEIPTS: usize = 1 << 20;
+const MAX_RECEIPTS: usize = 512 << 10;
 
 /// Most headers between the last block of an answer and the one with a certificate.
-const MAX_TAIL: u64 = 2_048;
+const MAX_TAIL: u64 = 512;
+
+/// The largest answer can be sent: a header has about 650 bytes, a proof at most 400 KiB.
+const _: () = assert!(
+    MAX_BLOCK_BYTES + MAX_RECEIPTS + 512 * 700 + 2 * (400 << 10) < limits::MAX_SYNC_MESSAGE
+);
 
 /// Final blocks, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
@@ -69,9 +75,6 @@ impl FinalRows {
         let (mut rows, mut bytes, mut proven) = (Vec::new(), 0_usize, 0);
         let mut next = from.max(1);
         for height in (next..=head.min(next.saturating_add(MAX_ROWS - 1))).take_while(there) {
-            if bytes > FULL {
-                break;
-            }
             let Some(block) = chain.block(height)? else { break };
             let Some(proof) = chain.certificate(height)? else { break };
             let receipts = if with_receipts { chain.encoded_receipts(height)? } else { None };
@@ -79,6 +82,9 @@ impl FinalRows {
             let row =
                 Row { payload: block.encode(), proof, receipts: receipts.unwrap_or_default() };
             bytes = bytes.saturating_add(row.payload.len() + row.proof.len() + row.receipts.len());
+            if bytes > FULL && !rows.is_empty() {
+                break;
+            }
             let certified = FinalityProof::decode(&row.proof)?.certificate.is_some();
             rows.push(row);
             next = height.saturating_add(1);

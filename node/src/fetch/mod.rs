@@ -15,7 +15,6 @@ mod history;
 mod peers;
 
 use std::{
-    ops::ControlFlow,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -70,51 +69,53 @@ impl Fetch<'_> {
     /// If the database fails.
     pub(crate) fn run(&self) -> Result<()> {
         let mut begun = StateFetch::resume(self.store.clone())?;
+        let mut turn = 0;
         while !self.peers.is_stopping() {
             let mut fetch = match begun.take() {
                 Some(fetch) => fetch,
-                None => match self.choose()? {
+                None => match self.choose(&mut turn)? {
                     Some(fetch) => fetch,
                     None => return Ok(()),
                 },
             };
             self.blocks(&fetch.head())?;
             let started = Monotonic::start();
-            if self.state(&mut fetch)?.is_break() {
-                tracing::info!(
-                    block = fetch.head().number,
-                    seconds = started.elapsed().as_secs(),
-                    "fetched the state"
-                );
+            let block = fetch.head().number;
+            if self.state(&mut fetch)? {
+                let seconds = started.elapsed().as_secs();
+                tracing::info!(block, seconds, "fetched the state");
                 return Ok(());
             }
-            tracing::warn!(block = fetch.head().number, "no peer gives this state any more");
+            if !self.peers.is_stopping() {
+                tracing::warn!(block, "no peer gives this state any more");
+            }
         }
         Ok(())
     }
 
     /// Begins with a state that a peer offers and a certificate proves; nothing if the node stops.
-    fn choose(&self) -> Result<Option<StateFetch>> {
+    /// The peers are asked in turns: one that offers a state and then does not give it must not be
+    /// the first every time.
+    fn choose(&self, turn: &mut usize) -> Result<Option<StateFetch>> {
+        let mut told = Monotonic::start();
         while !self.peers.is_stopping() {
-            for peer in self.peers.connected() {
-                match self.offer(peer) {
-                    Ok(offer) => {
-                        let Offer { number, hash, root } = offer;
-                        tracing::info!(block = number, %hash, peer, "fetching the state");
-                        self.store.set_origin(Some(Origin::Peers))?;
-                        let head = StateHead { number, hash, root };
-                        return Ok(Some(StateFetch::begin(self.store.clone(), head)?));
-                    }
-                    Err(error) => {
-                        tracing::debug!(
-                            peer,
-                            error = format!("{error:#}"),
-                            "no state to begin with"
-                        );
-                    }
+            if told.elapsed() > TELL {
+                told = Monotonic::start();
+                let peers = self.peers.connected().len();
+                tracing::info!(peers, "no peer offers a state to begin with yet");
+            }
+            let Some(peer) = self.peers.next(turn) else { continue };
+            match self.offer(peer) {
+                Ok(Offer { number, hash, root }) => {
+                    tracing::info!(block = number, %hash, peer, "fetching the state");
+                    self.store.set_origin(Some(Origin::Peers))?;
+                    let head = StateHead { number, hash, root };
+                    return Ok(Some(StateFetch::begin(self.store.clone(), head)?));
+                }
+                Err(error) => {
+                    tracing::debug!(peer, error = format!("{error:#}"), "no state to begin with");
                 }
             }
-            self.peers.pause();
         }
         Ok(None)
     }
@@ -171,15 +172,15 @@ impl Fetch<'_> {
         Ok(!proof.is_empty() && FinalityProof::decode(&proof)?.certificate.is_some())
     }
 
-    /// Fetches the state; breaks when it is whole.
-    fn state(&self, fetch: &mut StateFetch) -> Result<ControlFlow<()>> {
+    /// Fetches the state; whether it is whole, or nobody gives it any more or the node stops.
+    fn state(&self, fetch: &mut StateFetch) -> Result<bool> {
         let head = fetch.head();
         let (mut turn, mut told, mut alive) = (0, Monotonic::start(), Monotonic::start());
         // Those who have the state, or can make it now.
         let mut givers: Vec<u16> = Vec::new();
         while fetch.wanted() != Wanted::Nothing {
             if self.peers.is_stopping() || alive.elapsed() > PATIENCE {
-                return Ok(ControlFlow::Continue(()));
+                return Ok(false);
             }
             if givers.is_empty() {
                 let question = Question::State(head.number);
@@ -215,7 +216,7 @@ impl Fetch<'_> {
                 );
             }
         }
-        Ok(ControlFlow::Break(()))
+        Ok(true)
     }
 
     /// Fetches what is wanted next from one peer.
