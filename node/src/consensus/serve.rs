@@ -151,10 +151,7 @@ fn answer(shared: &Shared, question: Question) -> Result<Option<Bytes>> {
         Question::History(height) => Ok(FinalRows::of(chain, height, true)?.map(rlp)),
         Question::Receipts(height, from) => {
             let receipts = chain.encoded_receipts(height)?;
-            let from = usize::try_from(from)?;
-            Ok(receipts.filter(|receipts| from < receipts.len()).map(|receipts| {
-                receipts.slice(from..receipts.len().min(from.saturating_add(RECEIPTS_PART)))
-            }))
+            Ok(receipts.and_then(|receipts| part(&receipts, from)))
         }
         Question::State(0) => Ok(states.offer(chain, None)?.map(rlp)),
         Question::State(height) => Ok(states.offer(chain, Some(height))?.map(rlp)),
@@ -168,6 +165,13 @@ fn answer(shared: &Shared, question: Question) -> Result<Option<Bytes>> {
         },
         Question::Codes(hashes) => codes(chain, &hashes).map(Some),
     }
+}
+
+/// The part of receipts from a byte on. One that is not full is the last: where full ones reach the
+/// end, an empty one follows.
+fn part(receipts: &Bytes, from: u64) -> Option<Bytes> {
+    let from = usize::try_from(from).ok().filter(|from| *from <= receipts.len())?;
+    Some(receipts.slice(from..receipts.len().min(from.saturating_add(RECEIPTS_PART))))
 }
 
 fn rlp(value: impl Encodable) -> Bytes {
@@ -225,6 +229,25 @@ fn block(shared: &Shared, hash: B256) -> Result<Option<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn receipts_in_parts_end_with_one_that_is_not_full() {
+        for length in
+            [1, RECEIPTS_PART - 1, RECEIPTS_PART, 2 * RECEIPTS_PART, 2 * RECEIPTS_PART + 1]
+        {
+            let whole = Bytes::from((0..length).map(|n| n.to_le_bytes()[1]).collect::<Vec<_>>());
+            let mut all = Vec::new();
+            loop {
+                let part = part(&whole, all.len() as u64).unwrap();
+                all.extend_from_slice(&part);
+                if part.len() != RECEIPTS_PART {
+                    break;
+                }
+            }
+            assert!(all == whole, "{length}");
+            assert_eq!(part(&whole, length as u64 + 1), None);
+        }
+    }
 
     #[test]
     fn questions_survive_the_wire_and_garbage_does_not() {
