@@ -10,7 +10,7 @@ use qenex_types::{AccountStatus, AccountType, Currency};
 use self::abi::IAccounts;
 use self::abi::IAccounts::IAccountsCalls as Calls;
 use crate::errors::{refusal, refuse};
-use crate::registry::{ACCOUNTS, Engine, Mutability, decode_call};
+use crate::registry::{ACCOUNTS, Engine, decode_call};
 use crate::storage::{Map, Place, Seconds, Slot, nth, packed};
 use crate::{Call, EngineError, Host, HostError, IQenexErrors, is_engine, ledger};
 
@@ -24,7 +24,6 @@ pub(crate) const ENGINE: Engine = Engine {
     address: Some(ACCOUNTS),
     abi: IAccounts::abi::contract,
     source: include_str!("abi.rs"),
-    mutability,
     dispatch,
 };
 
@@ -89,18 +88,6 @@ pub(crate) struct Opening {
     pub(crate) account_type: u8,
     pub(crate) jurisdiction: FixedBytes<2>,
     pub(crate) home_currency: FixedBytes<3>,
-}
-
-fn mutability(selector: [u8; 4]) -> Option<Mutability> {
-    match selector {
-        IAccounts::openCall::SELECTOR
-        | IAccounts::setStatusCall::SELECTOR
-        | IAccounts::setRegistrarCall::SELECTOR => Some(Mutability::Write),
-        IAccounts::profileCall::SELECTOR
-        | IAccounts::isRegistrarCall::SELECTOR
-        | IAccounts::adminCall::SELECTOR => Some(Mutability::View),
-        _ => None,
-    }
 }
 
 fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {

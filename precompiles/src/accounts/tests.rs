@@ -196,7 +196,7 @@ fn the_layout_is_the_recorded_one() {
         status: Some(AccountStatus::Active),
         tier: 3,
         version: 0x4455_6677,
-        last_activity: Seconds::new(0x88_99aa_bbcc),
+        last_activity: Seconds::new(0x88_99aa_bbcc_u64),
     };
     let word = "0x8899aabbcc445566770302021111111111111111111111111111111111111111";
     assert_eq!(head.to_word(), word.parse::<U256>().unwrap());

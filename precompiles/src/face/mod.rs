@@ -14,7 +14,7 @@ use self::abi::ICurrencyToken::ICurrencyTokenCalls as Calls;
 use crate::errors::refuse;
 use crate::ledger::post::{Authority, Posting, allowance_slot, post};
 use crate::ledger::{balance, describe, registered};
-use crate::registry::{Engine, Mutability, decode_call, face_currency};
+use crate::registry::{Engine, decode_call, face_currency};
 use crate::{Call, EngineError, Host, IQenexErrors, Refusal, face_address};
 
 pub mod abi;
@@ -27,24 +27,8 @@ pub(crate) const ENGINE: Engine = Engine {
     address: None,
     abi: ICurrencyToken::abi::contract,
     source: include_str!("abi.rs"),
-    mutability,
     dispatch,
 };
-
-fn mutability(selector: [u8; 4]) -> Option<Mutability> {
-    match selector {
-        ICurrencyToken::transferCall::SELECTOR
-        | ICurrencyToken::approveCall::SELECTOR
-        | ICurrencyToken::transferFromCall::SELECTOR => Some(Mutability::Write),
-        ICurrencyToken::nameCall::SELECTOR
-        | ICurrencyToken::symbolCall::SELECTOR
-        | ICurrencyToken::decimalsCall::SELECTOR
-        | ICurrencyToken::totalSupplyCall::SELECTOR
-        | ICurrencyToken::balanceOfCall::SELECTOR
-        | ICurrencyToken::allowanceCall::SELECTOR => Some(Mutability::View),
-        _ => None,
-    }
-}
 
 fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
     let code = FixedBytes::<3>::from(face_currency(call.address).map_or([0; 3], Currency::code));

@@ -20,7 +20,7 @@ use self::records::{
     Terms, transfer_id,
 };
 use crate::errors::{refusal, refuse};
-use crate::registry::{Engine, LEDGER, Mutability, decode_call};
+use crate::registry::{Engine, LEDGER, decode_call};
 use crate::storage::ShortString;
 use crate::{
     Call, EngineError, Host, HostError, IQenexErrors, accounts, face_address, gas, is_engine,
@@ -38,23 +38,8 @@ pub(crate) const ENGINE: Engine = Engine {
     address: Some(LEDGER),
     abi: ILedger::abi::contract,
     source: include_str!("abi.rs"),
-    mutability,
     dispatch,
 };
-
-fn mutability(selector: [u8; 4]) -> Option<Mutability> {
-    match selector {
-        ILedger::registerCurrencyCall::SELECTOR
-        | ILedger::setCurrencyActiveCall::SELECTOR
-        | ILedger::issueCall::SELECTOR
-        | ILedger::transferCall::SELECTOR => Some(Mutability::Write),
-        ILedger::balanceOfCall::SELECTOR
-        | ILedger::currencyCall::SELECTOR
-        | ILedger::supplyCall::SELECTOR
-        | ILedger::transferOfCall::SELECTOR => Some(Mutability::View),
-        _ => None,
-    }
-}
 
 fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
     match decode_call::<Calls>(call.input)? {

@@ -1,6 +1,8 @@
 //! The one table of engines, and the door through which every call comes in.
 
-use alloy_json_abi::JsonAbi;
+use std::sync::LazyLock;
+
+use alloy_json_abi::{JsonAbi, StateMutability};
 use alloy_primitives::{Address, address};
 use alloy_sol_types::SolInterface;
 use qenex_types::Currency;
@@ -20,6 +22,8 @@ pub const ENGINE_CODE: [u8; 1] = [0xef];
 /// Nonce of an engine's account.
 pub const ENGINE_NONCE: u64 = 1;
 
+/// First bytes of every engine's address.
+const PREFIX: [u8; 2] = [0x51, 0x58];
 /// First bytes of every face's address; the last three are the currency code, zeros between.
 const FACE_PREFIX: [u8; 3] = [0x51, 0x58, 0xc0];
 
@@ -43,14 +47,33 @@ pub struct Engine {
     pub abi: fn() -> JsonAbi,
     /// The file with the interface's source.
     pub(crate) source: &'static str,
-    /// What a selector does; `None` if there is no such function.
-    pub(crate) mutability: fn([u8; 4]) -> Option<Mutability>,
     /// Runs a call that passed the door's checks.
     pub(crate) dispatch: fn(&mut dyn Host, &Call<'_>) -> Result<Vec<u8>, EngineError>,
 }
 
 /// Append only: an address is for ever.
 const ENGINES: [Engine; 3] = [accounts::ENGINE, ledger::ENGINE, face::ENGINE];
+
+/// The selectors of an engine, sorted, and what they do.
+type Functions = Vec<([u8; 4], Mutability)>;
+
+/// In the order of [`ENGINES`].
+static FUNCTIONS: LazyLock<Vec<Functions>> = LazyLock::new(|| {
+    let of = |engine: &Engine| {
+        let abi = (engine.abi)();
+        let functions = abi.functions().map(|function| {
+            let mutability = match function.state_mutability {
+                StateMutability::View | StateMutability::Pure => Mutability::View,
+                StateMutability::NonPayable | StateMutability::Payable => Mutability::Write,
+            };
+            (function.selector().0, mutability)
+        });
+        let mut functions: Functions = functions.collect();
+        functions.sort_unstable_by_key(|&(selector, _)| selector);
+        functions
+    };
+    ENGINES.iter().map(of).collect()
+});
 
 /// All engines; the last is the ERC-20 face.
 pub const fn engines() -> &'static [Engine] {
@@ -85,13 +108,21 @@ pub fn is_engine(address: Address) -> bool {
     find(address).is_some()
 }
 
-fn find(address: Address) -> Option<&'static Engine> {
-    let [accounts, ledger, face] = &ENGINES;
-    match address {
-        ACCOUNTS => Some(accounts),
-        LEDGER => Some(ledger),
-        _ => face_currency(address).map(|_| face),
+/// The index in [`ENGINES`]. Every message call on the chain asks this, so it looks at the first
+/// bytes first.
+fn find(address: Address) -> Option<usize> {
+    if !address.starts_with(&PREFIX) {
+        return None;
     }
+    let fixed = ENGINES.iter().position(|engine| engine.address == Some(address));
+    fixed.or_else(|| face_currency(address).and(ENGINES.len().checked_sub(1)))
+}
+
+/// What a function of an engine does; `None` if there is no such function.
+pub(crate) fn mutability(engine: usize, selector: [u8; 4]) -> Option<Mutability> {
+    let functions = FUNCTIONS.get(engine)?;
+    let index = functions.binary_search_by_key(&selector, |&(selector, _)| selector).ok()?;
+    functions.get(index).map(|&(_, mutability)| mutability)
 }
 
 /// Calls an engine.
@@ -119,8 +150,8 @@ fn run(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
         return refuse(IQenexErrors::ValueNotAccepted {});
     }
     let selector = selector(call.input);
-    let found =
-        find(call.address).and_then(|engine| Some((engine, (engine.mutability)(selector)?)));
+    let found = find(call.address)
+        .and_then(|index| Some((ENGINES.get(index)?, mutability(index, selector)?)));
     let Some((engine, mutability)) = found else {
         return refuse(IQenexErrors::UnknownFunction { selector: selector.into() });
     };

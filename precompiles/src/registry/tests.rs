@@ -1,6 +1,5 @@
 //! The door: which calls come in, and in which order they are refused.
 
-use alloy_json_abi::StateMutability;
 use alloy_primitives::{Address, FixedBytes, address};
 use alloy_sol_types::{SolCall, SolInterface};
 
@@ -34,23 +33,16 @@ fn addresses_of_engines_are_the_recorded_ones_and_no_others() {
 }
 
 #[test]
-fn every_function_of_an_abi_has_its_mutability_and_nothing_else_does() {
-    for engine in engines() {
-        let abi = (engine.abi)();
-        for function in abi.functions() {
-            let expected = match function.state_mutability {
-                StateMutability::View | StateMutability::Pure => Mutability::View,
-                StateMutability::NonPayable | StateMutability::Payable => Mutability::Write,
-            };
-            assert_eq!(
-                (engine.mutability)(function.selector().0),
-                Some(expected),
-                "{}",
-                function.name
-            );
+fn every_function_of_an_abi_is_found_and_nothing_else_is() {
+    for (index, engine) in engines().iter().enumerate() {
+        for function in (engine.abi)().functions() {
+            let writes = function.state_mutability == StateMutability::NonPayable;
+            let expected = if writes { Mutability::Write } else { Mutability::View };
+            let selector = function.selector().0;
+            assert_eq!(mutability(index, selector), Some(expected), "{}", function.name);
         }
         for selector in [[0; 4], [0xff; 4], *b"pay!"] {
-            assert_eq!((engine.mutability)(selector), None);
+            assert_eq!(mutability(index, selector), None);
         }
     }
 }

@@ -131,6 +131,27 @@ impl<K, V> Place for Map<K, V> {
     }
 }
 
+/// A Solidity array `V[LENGTH]` of values of one word each.
+#[derive(Debug)]
+pub struct Array<V, const LENGTH: u64> {
+    address: Address,
+    slot: U256,
+    entry: PhantomData<fn() -> V>,
+}
+
+impl<V: Place, const LENGTH: u64> Array<V, LENGTH> {
+    /// The entry at `index`; behind the end, the last.
+    pub fn at(&self, index: u64) -> V {
+        V::place(self.address, nth(self.slot, index.min(LENGTH.saturating_sub(1))))
+    }
+}
+
+impl<V, const LENGTH: u64> Place for Array<V, LENGTH> {
+    fn place(address: Address, slot: U256) -> Self {
+        Self { address, slot, entry: PhantomData }
+    }
+}
+
 /// The slot `offset` words after `slot`: the next members of a struct.
 pub fn nth(slot: U256, offset: u64) -> U256 {
     slot.wrapping_add(U256::from(offset))
@@ -139,6 +160,26 @@ pub fn nth(slot: U256, offset: u64) -> U256 {
 impl Key for Address {
     fn to_key(&self) -> B256 {
         self.into_word()
+    }
+}
+
+/// Numbers as keys.
+macro_rules! key_of_integer {
+    ($($type:ty),+) => {$(
+        impl Key for $type {
+            fn to_key(&self) -> B256 {
+                U256::from(*self).into()
+            }
+        }
+    )+};
+}
+
+key_of_integer!(u8, u16, u64);
+
+/// `bytesN` lies left.
+impl Key for FixedBytes<2> {
+    fn to_key(&self) -> B256 {
+        B256::right_padding_from(self.as_slice())
     }
 }
 
@@ -189,7 +230,7 @@ macro_rules! word_of_field {
     )+};
 }
 
-word_of_field!(u64, bool, Address);
+word_of_field!(u16, u64, u128, bool, Address);
 
 macro_rules! field_of_integer {
     ($($type:ty = $bits:literal),+) => {$(
@@ -288,35 +329,48 @@ macro_rules! field_of_word {
 
 field_of_word!(AccountType, AccountStatus, TransferKind, TransferStatus);
 
-/// Block time in 40 bits of seconds, enough until the year 36812.
+/// A number of `BITS` bits, 1 to 64. What would be more stays at the maximum: a sum that saturates
+/// is never below the truth's limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seconds(u64);
+pub struct Narrow<const BITS: u32>(u64);
 
-impl Seconds {
-    const MAX: u64 = (1 << 40) - 1;
+impl<const BITS: u32> Narrow<BITS> {
+    /// The greatest number.
+    pub const MAX: u64 = u64::MAX >> (64 - BITS);
 
-    /// Takes seconds since the Unix epoch; later than the maximum is the maximum.
-    pub fn new(seconds: u64) -> Self {
-        Self(seconds.min(Self::MAX))
+    /// Takes a number; more than the maximum is the maximum.
+    pub fn new(number: impl TryInto<u64>) -> Self {
+        Self(number.try_into().map_or(Self::MAX, |number| number.min(Self::MAX)))
     }
 
-    /// Seconds since the Unix epoch.
+    /// The number.
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// The sum, at most the maximum.
+    #[must_use]
+    pub fn plus(self, more: u64) -> Self {
+        Self::new(self.0.saturating_add(more))
+    }
 }
 
-impl Field for Seconds {
-    const WIDTH: usize = 40;
+impl<const BITS: u32> Field for Narrow<BITS> {
+    const WIDTH: usize = BITS as usize;
 
     fn to_bits(&self) -> U256 {
         U256::from(self.0)
     }
 
     fn from_bits(bits: U256) -> Option<Self> {
-        u64::try_from(bits).ok().filter(|&seconds| seconds <= Self::MAX).map(Self)
+        u64::try_from(bits).ok().filter(|&number| number <= Self::MAX).map(Self)
     }
 }
+
+/// Block time in 40 bits of seconds, enough until the year 36812.
+pub type Seconds = Narrow<40>;
+/// Block time in days since the Unix epoch, enough until the year 2149.
+pub type Days = Narrow<16>;
 
 /// A text of at most 31 bytes in one word, as Solidity stores a short `string`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

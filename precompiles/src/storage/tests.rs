@@ -87,5 +87,7 @@ fn short_strings_are_read_back_and_long_or_damaged_ones_are_not() {
 #[test]
 fn times_beyond_forty_bits_stay_at_the_last_one() {
     assert_eq!(Seconds::new(u64::MAX).get(), (1 << 40) - 1);
+    assert_eq!(Narrow::<56>::new(u128::MAX).get(), (1 << 56) - 1);
+    assert_eq!(Days::new(65_535_u64).plus(1).get(), 65_535);
     assert_eq!(Seconds::from_bits(U256::from(1_u64 << 40)), None);
 }
