@@ -31,4 +31,10 @@ interface ICurrencyToken {
     function approve(address spender, uint256 value) external returns (bool);
     /// @notice Pays for `from`, using the caller's allowance.
     function transferFrom(address from, address to, uint256 value) external returns (bool);
+    /// @notice Sets an allowance by the owner's signature (EIP-2612), up to the second `deadline`.
+    function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+    /// @notice Permits of an owner so far: what the next one signs as its nonce.
+    function nonces(address owner) external view returns (uint256);
+    /// @notice The domain of permits (EIP-712): name and version "1" of the currency, chain, this address.
+    function DOMAIN_SEPARATOR() external view returns (bytes32);
 }

@@ -4,12 +4,20 @@ pragma solidity ^0.8.20;
 
 import {IAccounts} from "./IAccounts.sol";
 import {ILedger} from "./ILedger.sol";
+import {ICompliance} from "./ICompliance.sol";
+import {IRisk} from "./IRisk.sol";
+import {IAccess} from "./IAccess.sol";
+import {IPqVerify} from "./IPqVerify.sol";
 import {ICurrencyToken} from "./ICurrencyToken.sol";
 
 /// @title Where the engines are.
 library QenexAddresses {
     IAccounts internal constant ACCOUNTS = IAccounts(0x5158000000000000000000000000000000000001);
     ILedger internal constant LEDGER = ILedger(0x5158000000000000000000000000000000000002);
+    ICompliance internal constant COMPLIANCE = ICompliance(0x5158000000000000000000000000000000000003);
+    IRisk internal constant RISK = IRisk(0x5158000000000000000000000000000000000004);
+    IAccess internal constant ACCESS = IAccess(0x5158000000000000000000000000000000000008);
+    IPqVerify internal constant PQVERIFY = IPqVerify(0x5158000000000000000000000000000000000009);
 
     /// @notice The ERC-20 face of a currency, registered or not.
     function face(bytes3 code) internal pure returns (ICurrencyToken) {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use alloy_primitives::Bytes;
 use alloy_sol_types::{SolInterface, sol};
 use qenex_types::ErrorCode;
 
@@ -47,6 +48,42 @@ sol! {
         error InvalidReference();
         error ReferenceConflict(string field);
         error TransferNotFound(address account, bytes16 clientReference);
+        error LimitExceeded(string which, uint128 limit, uint128 used);
+        error Frozen(address account, uint8 side);
+        error Denied(address account);
+        error CorridorBlocked(bytes2 from, bytes2 to);
+        error TierTooLow(uint8 tier);
+        error TravelRuleMissing(string field);
+        error RiskRejected(uint16 score, uint16 rules);
+        error ReviewRequired(uint16 score, uint16 rules);
+        error Expired(uint64 last);
+        error NotExpired(uint64 last);
+        error NotYetValid(uint64 first);
+        error InvalidExpiry(uint64 expires);
+        error InvalidSignature();
+        error InvalidKind(uint8 kind);
+        error InvalidTransferStatus(uint8 status);
+        error AmountTooLarge(uint128 most, uint128 amount);
+        error ItemRefused(uint64 index, bytes reason);
+        error TooManyItems(uint64 most, uint64 given);
+        error InvalidKey(uint8 scheme);
+        error UnknownKey(address account, bytes32 keyId);
+        error InvalidDelegation(string field);
+        error InvalidPolicy(string field);
+        error AlreadyApproved(address approver);
+        error ApprovalMissing(uint8 have, uint8 need);
+        error RequestNotOpen(bytes32 id, uint8 status);
+        error InvalidRole(uint8 role);
+        error TooFewMembers(uint8 role, uint64 needed);
+        error UnknownParameter(uint16 id);
+        error ParameterOutOfBounds(uint16 id, uint64 min, uint64 max);
+        error ChangeNotDue(uint16 id, uint64 effectiveAt);
+        error InvalidTier(uint8 tier);
+        error InvalidCorridor(uint8 corridor);
+        error InvalidFreeze(string field);
+        error NotFrozen(address account);
+        error SecondOfficerNeeded(address officer);
+        error InvalidAttestation(string field);
 
         // ERC-20 faces: ERC-6093.
         error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
@@ -54,6 +91,9 @@ sol! {
         error ERC20InvalidReceiver(address receiver);
         error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
         error ERC20InvalidSpender(address spender);
+        // EIP-2612, with the names that are usual.
+        error ERC2612ExpiredSignature(uint256 deadline);
+        error ERC2612InvalidSigner(address signer, address owner);
     }
 }
 
@@ -99,11 +139,49 @@ refusals!(
     InvalidReference,
     ReferenceConflict,
     TransferNotFound,
+    LimitExceeded,
+    Frozen,
+    Denied,
+    CorridorBlocked,
+    TierTooLow,
+    TravelRuleMissing,
+    RiskRejected,
+    ReviewRequired,
+    Expired,
+    NotExpired,
+    NotYetValid,
+    InvalidExpiry,
+    InvalidSignature,
+    InvalidKind,
+    InvalidTransferStatus,
+    AmountTooLarge,
+    ItemRefused,
+    TooManyItems,
+    InvalidKey,
+    UnknownKey,
+    InvalidDelegation,
+    InvalidPolicy,
+    AlreadyApproved,
+    ApprovalMissing,
+    RequestNotOpen,
+    InvalidRole,
+    TooFewMembers,
+    UnknownParameter,
+    ParameterOutOfBounds,
+    ChangeNotDue,
+    InvalidTier,
+    InvalidCorridor,
+    InvalidFreeze,
+    NotFrozen,
+    SecondOfficerNeeded,
+    InvalidAttestation,
     ERC20InsufficientBalance,
     ERC20InvalidSender,
     ERC20InvalidReceiver,
     ERC20InsufficientAllowance,
-    ERC20InvalidSpender
+    ERC20InvalidSpender,
+    ERC2612ExpiredSignature,
+    ERC2612InvalidSigner
 );
 
 /// Why an engine function did not succeed.
@@ -125,6 +203,11 @@ pub(crate) fn refuse<T>(error: impl Into<Refusal>) -> Result<T, EngineError> {
 /// The same as a value, for `ok_or_else` and `map_err`.
 pub(crate) fn refusal(error: impl Into<Refusal>) -> EngineError {
     EngineError::Refused(error.into())
+}
+
+/// The revert data of a refusal.
+pub(crate) fn encode(refusal: &Refusal) -> Bytes {
+    refusal.abi_encode().into()
 }
 
 /// An engine's revert data, understood.

@@ -6,6 +6,8 @@ use crate::{Host, HostError};
 pub const READ: u64 = 200;
 /// Base cost of a function that writes: dispatch, checks and encoding.
 pub const WRITE: u64 = 1_000;
+/// A posting, beside its state access and logs: checks, rules, encoding.
+pub const POSTING: u64 = 1_000;
 /// Per 32-byte word of call data: decoding (the price of `CALLDATACOPY`).
 pub const INPUT_WORD: u64 = 3;
 /// Base cost of a Keccak-256 hash (the price of `KECCAK256`).

@@ -2,15 +2,23 @@
 
 use alloy_primitives::{Address, B256, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolInterface};
-use qenex_types::{Currency, CurrencySpec, LedgerAccountSpec, LedgerSpec};
+use qenex_types::{CurrencySpec, LedgerAccountSpec, LedgerSpec, Role};
 
 use crate::genesis::carry_out;
-use crate::ledger::records::{BALANCES, Balance, Reference};
-use crate::{Block, Call, HostError, IAccounts, ILedger, LEDGER, MemoryHost, Outcome, Refusal};
+use crate::ledger::records::Reference;
+use crate::{
+    ACCESS, Block, COMPLIANCE, Call, HostError, IAccess, IAccounts, ICompliance, ILedger, LEDGER,
+    MemoryHost, Outcome, Refusal,
+};
 
 pub(crate) const ADMIN: Address = Address::repeat_byte(0xad);
 pub(crate) const REGISTRAR: Address = Address::repeat_byte(0x7e);
 pub(crate) const ISSUER: Address = Address::repeat_byte(0x15);
+pub(crate) const OFFICER: Address = Address::repeat_byte(0x0f);
+pub(crate) const SECOND_OFFICER: Address = Address::repeat_byte(0x1f);
+pub(crate) const RISK_OFFICER: Address = Address::repeat_byte(0x2f);
+pub(crate) const ATTESTOR: Address = Address::repeat_byte(0xa7);
+pub(crate) const GUARDIAN: Address = Address::repeat_byte(0x94);
 pub(crate) const STRANGER: Address = Address::repeat_byte(0x99);
 /// Own themselves. ALICE has 1,000.00 USD and 500.00 EUR, BOB 10.00 USD, CAROL nothing.
 pub(crate) const ALICE: Address = Address::repeat_byte(0xa1);
@@ -73,10 +81,19 @@ impl World {
         carry_out(&mut host, &spec()).unwrap();
         host.set_block(BLOCK);
         let mut world = Self { host };
-        for (account, status) in [(FROZEN, 4), (CLOSED, 5)] {
-            let call = IAccounts::setStatusCall { account, status };
-            world.ok(REGISTRAR, crate::ACCOUNTS, &call);
+        for (role, member) in [
+            (Role::ComplianceOfficer, OFFICER),
+            (Role::ComplianceOfficer, SECOND_OFFICER),
+            (Role::RiskOfficer, RISK_OFFICER),
+            (Role::Attestor, ATTESTOR),
+            (Role::Guardian, GUARDIAN),
+        ] {
+            let call = IAccess::grantRoleCall { role: role.number(), member };
+            world.ok(ADMIN, ACCESS, &call);
         }
+        let close = IAccounts::setStatusCall { account: CLOSED, status: 5 };
+        world.ok(REGISTRAR, crate::ACCOUNTS, &close);
+        world.ok(OFFICER, COMPLIANCE, &freezing(FROZEN, 3));
         world.host.set_block(Block { number: 8, timestamp: BLOCK.timestamp + 1, ..BLOCK });
         world
     }
@@ -140,12 +157,37 @@ impl World {
         self.ok(STRANGER, LEDGER, &ILedger::supplyCall { code })
     }
 
-    /// Puts a part of a balance on hold, as later functions of the ledger will.
-    pub(crate) fn hold(&mut self, account: Address, currency: FixedBytes<3>, held: u128) {
-        let currency = Currency::try_from(currency).unwrap();
-        let slot = BALANCES.entry(&account).entry(&currency);
-        let balance: Balance = slot.load(&mut self.host).unwrap();
-        slot.store(&mut self.host, &Balance { held, ..balance }).unwrap();
+    /// Lets time pass: the next block.
+    pub(crate) fn pass(&mut self, seconds: u64) {
+        let Block { number, timestamp, chain_id } = crate::Host::block(&self.host);
+        let (number, timestamp) = (number + 1, timestamp + seconds);
+        self.host.set_block(Block { number, timestamp, chain_id });
+    }
+
+    /// The transfer of an account under a reference.
+    pub(crate) fn transfer(&mut self, account: Address, n: u128) -> ILedger::Transfer {
+        let call = ILedger::transferOfCall { account, clientReference: reference(n) };
+        self.ok(STRANGER, LEDGER, &call)
+    }
+}
+
+/// A freeze of an account's sides.
+pub(crate) fn freezing(account: Address, sides: u8) -> ICompliance::freezeCall {
+    let (reason, case) = (FixedBytes(*b"LEGL"), B256::repeat_byte(0xca));
+    ICompliance::freezeCall { account, sides, reason, caseId: case, until: 0 }
+}
+
+/// A hold until an hour after the world's beginning.
+pub(crate) fn holding(n: u128, from: Address, to: Address, amount: u128) -> ILedger::holdCall {
+    ILedger::holdCall {
+        clientReference: reference(n),
+        from,
+        to,
+        currency: USD,
+        amount,
+        expires: BLOCK.timestamp + 3_600,
+        endToEndId: B256::ZERO,
+        payloadHash: B256::ZERO,
     }
 }
 

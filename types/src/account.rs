@@ -1,4 +1,4 @@
-//! The words of the ledger: types and statuses of accounts, statuses of transfers.
+//! The words of the ledger: types and statuses of accounts, statuses of transfers, outcomes.
 //!
 //! Each word has a number (storage, ABI) and a name in capitals (REST, genesis). Numbers are
 //! consensus data: append only, 0 stays free for "none".
@@ -88,7 +88,7 @@ words! {
 }
 
 words! {
-    /// Whether an account may pay and be paid. Only `ACTIVE` may.
+    /// Whether an account may pay and be paid. `ACTIVE` may, `FROZEN` on the side that is not frozen.
     AccountStatus {
         /// Opened, not yet approved.
         Pending = 1 "PENDING",
@@ -132,6 +132,72 @@ words! {
         Transfer = 1 "TRANSFER",
         /// New money, by the currency's issuer.
         Issue = 2 "ISSUE",
+        /// Money reserved for a payee, who captures it, all or in parts.
+        Hold = 3 "HOLD",
+        /// Money given back to the currency's issuer and destroyed.
+        Redeem = 4 "REDEEM",
+        /// Money of a settled payment given back by its payee.
+        Reversal = 5 "REVERSAL",
+    }
+}
+
+words! {
+    /// What the risk rules say of a payment.
+    RiskOutcome {
+        /// It is posted.
+        Allow = 1 "ALLOW",
+        /// Its money is held until an officer decides.
+        Review = 2 "REVIEW",
+        /// It is refused.
+        Reject = 3 "REJECT",
+    }
+}
+
+words! {
+    /// By what right a payment was made.
+    Authorisation {
+        /// The owner's own transaction.
+        Owner = 1 "OWNER",
+        /// An instruction signed with a key of the account.
+        Key = 2 "KEY",
+        /// A delegate within a scope.
+        Delegate = 3 "DELEGATE",
+        /// An ERC-20 allowance.
+        Allowance = 4 "ALLOWANCE",
+        /// The issuer of the currency.
+        Issuer = 5 "ISSUER",
+    }
+}
+
+words! {
+    /// How payments from one jurisdiction to another are treated.
+    Corridor {
+        /// As any other.
+        Open = 1 "OPEN",
+        /// An officer decides on each.
+        Review = 2 "REVIEW",
+        /// Refused.
+        Blocked = 3 "BLOCKED",
+    }
+}
+
+words! {
+    /// What an address may do for the whole network.
+    Role {
+        /// Grants roles, registers currencies, changes parameters.
+        Admin = 1 "ADMIN",
+        /// Opens accounts and keeps their profiles.
+        Registrar = 2 "REGISTRAR",
+        /// Tiers, limits, corridors, deny list, freezes, reviews.
+        ComplianceOfficer = 3 "COMPLIANCE_OFFICER",
+        /// Reviews.
+        RiskOfficer = 4 "RISK_OFFICER",
+        /// States what was found out off chain.
+        Attestor = 5 "ATTESTOR",
+        /// Price feeds and their reporters.
+        FeedManager = 6 "FEED_MANAGER",
+        /// May only cancel: changes of parameters, open requests.
+        Guardian = 7 "GUARDIAN",
     }
 }
 

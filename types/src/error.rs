@@ -92,6 +92,42 @@ catalogue! {
     220 InvalidReference("") 422 "A client reference is not zero and does not start with eight bytes 0xff.";
     221 ReferenceConflict("string field") 422 "The client reference was used with different content.";
     222 TransferNotFound("address account, bytes16 clientReference") 404 "The account has no transfer with this reference.";
+    223 LimitExceeded("string which, uint128 limit, uint128 used") 422 "The payment would pass a limit.";
+    224 Frozen("address account, uint8 side") 422 "This side of the account is frozen.";
+    225 Denied("address account") 422 "The account is on the deny list.";
+    226 CorridorBlocked("bytes2 from, bytes2 to") 422 "Payments from this jurisdiction to that one are blocked.";
+    227 TierTooLow("uint8 tier") 422 "The payer's tier may not pay in this currency.";
+    228 TravelRuleMissing("string field") 422 "The travel rule asks for data that the payment lacks.";
+    229 RiskRejected("uint16 score, uint16 rules") 422 "The risk rules refuse the payment.";
+    230 ReviewRequired("uint16 score, uint16 rules") 422 "An officer must decide on the payment: use the ledger, not its ERC-20 face.";
+    231 Expired("uint64 last") 422 "Its time is over.";
+    232 NotExpired("uint64 last") 409 "Its time is not over yet.";
+    233 NotYetValid("uint64 first") 422 "The instruction does not count yet.";
+    234 InvalidExpiry("uint64 expires") 422 "This cannot be the last second.";
+    235 InvalidSignature("") 403 "The signature is not right.";
+    236 InvalidKind("uint8 kind") 422 "No order is of this kind.";
+    237 InvalidTransferStatus("uint8 status") 409 "The transfer's status does not allow it.";
+    238 AmountTooLarge("uint128 most, uint128 amount") 422 "The amount is more than what is left.";
+    239 ItemRefused("uint64 index, bytes reason") 422 "An order of the call was refused, so all were.";
+    240 TooManyItems("uint64 most, uint64 given") 422 "The call has too many items.";
+    241 InvalidKey("uint8 scheme") 422 "This is no key of a scheme that there is.";
+    242 UnknownKey("address account, bytes32 keyId") 403 "The account has no such key, or it has expired.";
+    243 InvalidDelegation("string field") 422 "The delegation cannot have this value.";
+    244 InvalidPolicy("string field") 422 "The policy cannot have this value.";
+    245 AlreadyApproved("address approver") 409 "The approver has agreed already.";
+    246 ApprovalMissing("uint8 have, uint8 need") 403 "Others must agree first.";
+    247 RequestNotOpen("bytes32 id, uint8 status") 409 "The request is not open.";
+    248 InvalidRole("uint8 role") 422 "No such role.";
+    249 TooFewMembers("uint8 role, uint64 needed") 422 "The role needs more members than that.";
+    250 UnknownParameter("uint16 id") 404 "No such parameter.";
+    251 ParameterOutOfBounds("uint16 id, uint64 min, uint64 max") 422 "The parameter cannot have this value.";
+    252 ChangeNotDue("uint16 id, uint64 effectiveAt") 409 "No change of the parameter is due.";
+    253 InvalidTier("uint8 tier") 422 "A tier is 0 to 4.";
+    254 InvalidCorridor("uint8 corridor") 422 "A corridor is 1 OPEN, 2 REVIEW or 3 BLOCKED.";
+    255 InvalidFreeze("string field") 422 "The freeze cannot have this value.";
+    256 NotFrozen("address account") 409 "The account is not frozen.";
+    257 SecondOfficerNeeded("address officer") 403 "Another officer must agree to the release.";
+    258 InvalidAttestation("string field") 422 "The attestation cannot have this value.";
 
     // ERC-20 faces: ERC-6093.
     301 ERC20InsufficientBalance("address sender, uint256 balance, uint256 needed") 422 "The sender's available balance is too low.";
@@ -99,6 +135,8 @@ catalogue! {
     303 ERC20InvalidReceiver("address receiver") 422 "The zero address cannot be paid.";
     304 ERC20InsufficientAllowance("address spender, uint256 allowance, uint256 needed") 422 "The spender's allowance is too low.";
     305 ERC20InvalidSpender("address spender") 422 "The zero address cannot be a spender.";
+    306 ERC2612ExpiredSignature("uint256 deadline") 422 "The permit's time is over.";
+    307 ERC2612InvalidSigner("address signer, address owner") 403 "The permit is not signed by the owner.";
 
     // The bank facade; never reverted by an engine.
     401 BadRequest("") 400 "The request is malformed.";

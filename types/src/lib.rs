@@ -9,7 +9,10 @@ mod error;
 mod spec;
 mod transaction;
 
-pub use account::{AccountStatus, AccountType, TransferKind, TransferStatus, UnknownWord};
+pub use account::{
+    AccountStatus, AccountType, Authorisation, Corridor, RiskOutcome, Role, TransferKind,
+    TransferStatus, UnknownWord,
+};
 pub use amount::{Amount, AmountError, MAX_EXPONENT};
 pub use currency::{Currency, InvalidCurrency};
 pub use error::ErrorCode;

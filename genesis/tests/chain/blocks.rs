@@ -304,12 +304,12 @@ fn receipts_root_and_blooms_are_those_of_an_independent_computation() {
         .collect();
     assert_eq!(calculate_receipt_root(&envelopes), block.header.receipts_root);
     assert_eq!(bloom, block.header.logs_bloom);
-    assert_eq!(logs(&block).len(), 4); // Settled and Transfer of two payments.
+    assert_eq!(logs(&block).len(), 6); // Settled, Transfer and Assessed of two payments.
     let bodies: Vec<_> = block.transactions.iter().map(|tx| tx.inner().clone()).collect();
     assert_eq!(calculate_transaction_root(&bodies), block.header.transactions_root);
     assert_eq!(block.receipts[3].cumulative_gas_used, block.header.gas_used);
     assert_eq!(block.gas_used(1), 21_000);
-    assert_eq!([0, 1, 2, 3].map(|index| block.first_log_index(index)), [0, 2, 2, 2]);
+    assert_eq!([0, 1, 2, 3].map(|index| block.first_log_index(index)), [0, 3, 3, 3]);
     assert!(block.receipt_bloom(1).is_zero() && !block.receipt_bloom(3).is_zero());
     // What the store gives back is the same block.
     let folder = world.folder;

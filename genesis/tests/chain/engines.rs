@@ -86,7 +86,7 @@ fn gas_state_and_events_are_those_of_the_engines_in_memory() {
     let world = World::new();
     let input = payment(1, DEV_ACCOUNTS[1], DEV_ACCOUNTS[2], 100);
     let block = world.run([call(1, 0, LEDGER, input.clone())]);
-    assert_eq!(block.header.gas_used - intrinsic(&input), 66_913);
+    assert_eq!(block.header.gas_used - intrinsic(&input), 161_024);
 }
 
 /// A call at the head: how it ended, and the engines' error.

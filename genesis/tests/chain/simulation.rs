@@ -77,7 +77,7 @@ fn a_typed_request_needs_no_chain_id() {
         ..request(DEV_ACCOUNTS[1], LEDGER, transfer)
     };
     let done = world.chain.call(0, &typed, &none(), CAP).unwrap();
-    assert_eq!((done.status, done.logs.len()), (CallStatus::Success, 2));
+    assert_eq!((done.status, done.logs.len()), (CallStatus::Success, 3));
     assert!(world.chain.estimate_gas(0, &typed, &none(), &|| false).is_ok());
     assert_eq!(world.posted(DEV_ACCOUNTS[2]), 1_000_000, "nothing happened");
 }

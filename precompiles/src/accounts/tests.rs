@@ -1,12 +1,18 @@
-//! Accounts: opening, statuses, roles, layout.
+//! Accounts: opening, statuses, owners, delegations, limits, policies, layout.
 
+use alloy_primitives::{FixedBytes, U256};
+use alloy_sol_types::SolEvent;
+use qenex_types::{AccountStatus, AccountType};
+
+use super::records::{Head, Origin};
 use super::*;
-use crate::storage::{Field, Word};
+use crate::risk::records::DAY;
+use crate::storage::{Days, Field, Place, Slot, Word};
 use crate::testing::{
-    ADMIN as THE_ADMIN, ALICE, BLOCK, BOB, CAROL, CLOSED, NOBODY, REGISTRAR, STRANGER, USD, World,
-    XXX, payment,
+    ADMIN as THE_ADMIN, ALICE, BLOCK, BOB, CAROL, CLOSED, EUR, NOBODY, REGISTRAR, STRANGER,
+    TREASURY, USD, World, XXX, payment,
 };
-use crate::{Block, LEDGER, Refusal, face_address};
+use crate::{Block, HostError, ILedger, LEDGER, Refusal, face_address};
 
 fn opening(account: Address, owner: Address) -> IAccounts::openCall {
     IAccounts::openCall {
@@ -86,7 +92,7 @@ fn wrong_openings_are_refused_and_change_nothing() {
 
 #[test]
 fn statuses_change_only_along_the_known_paths() {
-    let allowed = [(1, 2), (1, 5), (2, 3), (2, 4), (2, 5), (3, 2), (3, 4), (3, 5), (4, 2)];
+    let allowed = [(1, 2), (1, 5), (2, 3), (2, 5), (3, 2), (3, 5)];
     for current in 1..=5_u8 {
         for wanted in 0..=6_u8 {
             let mut world = World::new();
@@ -120,34 +126,6 @@ fn an_account_with_money_does_not_close_until_it_is_empty() {
 }
 
 #[test]
-fn only_the_admin_appoints_and_dismisses_registrars() {
-    let mut world = World::new();
-    let appoint = IAccounts::setRegistrarCall { registrar: BOB, allowed: true };
-    for caller in [STRANGER, REGISTRAR, BOB, Address::ZERO] {
-        let refusal = world.refused(caller, ACCOUNTS, &appoint);
-        assert_eq!(refusal, IQenexErrors::NotAuthorised { caller }.into());
-    }
-    world.ok(THE_ADMIN, ACCOUNTS, &appoint);
-    assert!(world.ok(ALICE, ACCOUNTS, &IAccounts::isRegistrarCall { registrar: BOB }));
-    world.ok(BOB, ACCOUNTS, &opening(NOBODY, NOBODY));
-    world.ok(THE_ADMIN, ACCOUNTS, &IAccounts::setRegistrarCall { registrar: BOB, allowed: false });
-    let refusal = world.refused(BOB, ACCOUNTS, &opening(STRANGER, NOBODY));
-    assert_eq!(refusal, IQenexErrors::NotAuthorised { caller: BOB }.into());
-    assert_eq!(world.ok(ALICE, ACCOUNTS, &IAccounts::adminCall {}), THE_ADMIN);
-}
-
-#[test]
-fn without_an_admin_nobody_is_the_admin() {
-    let mut world = World::new();
-    ADMIN.store(&mut world.host, &Address::ZERO).unwrap();
-    let call = IAccounts::setRegistrarCall { registrar: BOB, allowed: true };
-    for caller in [Address::ZERO, THE_ADMIN] {
-        let refusal = world.refused(caller, ACCOUNTS, &call);
-        assert_eq!(refusal, IQenexErrors::NotAuthorised { caller }.into());
-    }
-}
-
-#[test]
 fn unknown_accounts_are_named() {
     let mut world = World::new();
     let unknown = Refusal::from(IQenexErrors::UnknownAccount { account: NOBODY });
@@ -158,20 +136,189 @@ fn unknown_accounts_are_named() {
 }
 
 #[test]
-fn last_activity_is_written_once_an_hour_and_is_no_new_version() {
+fn last_activity_is_written_once_a_day_and_is_no_new_version() {
     let mut world = World::new();
     let profile = IAccounts::profileCall { account: ALICE };
     let opened = world.ok(BOB, ACCOUNTS, &profile).lastActivity;
-    for (n, later, expected) in [
-        (1, ACTIVITY_STEP - 1, opened),
-        (2, ACTIVITY_STEP, opened + ACTIVITY_STEP),
-        (3, ACTIVITY_STEP + 1, opened + ACTIVITY_STEP),
-    ] {
-        world.host.set_block(Block { timestamp: opened + later, ..BLOCK });
+    assert_eq!(opened, BLOCK.timestamp);
+    let midnight = (opened / DAY + 1) * DAY;
+    for (n, now, expected) in
+        [(1, midnight - 1, opened), (2, midnight, midnight), (3, midnight + 9, midnight)]
+    {
+        world.host.set_block(Block { timestamp: now, ..BLOCK });
         world.ok(ALICE, LEDGER, &payment(n, ALICE, BOB, 1));
         let profile = world.ok(BOB, ACCOUNTS, &profile);
         assert_eq!((profile.lastActivity, profile.version), (expected, 1));
     }
+}
+
+#[test]
+fn who_enrols_waits_for_a_registrar() {
+    let mut world = World::new();
+    let enrol = IAccounts::enrolCall {
+        accountType: 1,
+        jurisdiction: FixedBytes(*b"DE"),
+        homeCurrency: USD,
+    };
+    world.ok(NOBODY, ACCOUNTS, &enrol);
+    let profile = world.ok(BOB, ACCOUNTS, &IAccounts::profileCall { account: NOBODY });
+    assert_eq!((profile.owner, profile.status), (NOBODY, 1));
+    let pay = payment(1, ALICE, NOBODY, 5);
+    let pending = IQenexErrors::AccountNotActive { account: NOBODY, status: 1 };
+    assert_eq!(world.refused(ALICE, LEDGER, &pay), pending.into());
+    let activate = IAccounts::setStatusCall { account: NOBODY, status: 2 };
+    world.ok(REGISTRAR, ACCOUNTS, &activate);
+    world.ok(ALICE, LEDGER, &pay);
+    let exists = IQenexErrors::AccountExists { account: NOBODY };
+    assert_eq!(world.refused(NOBODY, ACCOUNTS, &enrol), exists.into());
+}
+
+#[test]
+fn owners_change_by_their_own_word_or_by_recovery() {
+    let mut world = World::new();
+    let hand_over = IAccounts::setOwnerCall { account: TREASURY, owner: BOB };
+    let refusal = world.refused(BOB, ACCOUNTS, &hand_over);
+    assert_eq!(refusal, IQenexErrors::NotAuthorised { caller: BOB }.into());
+    world.ok(ALICE, ACCOUNTS, &hand_over);
+    world.ok(BOB, LEDGER, &payment(1, TREASURY, BOB, 5));
+    let refusal = world.refused(ALICE, LEDGER, &payment(2, TREASURY, BOB, 5));
+    assert_eq!(refusal, IQenexErrors::NotAuthorised { caller: ALICE }.into());
+    let recover = IAccounts::recoverCall { account: TREASURY, owner: CAROL };
+    let refusal = world.refused(BOB, ACCOUNTS, &recover);
+    assert_eq!(refusal, IQenexErrors::NotAuthorised { caller: BOB }.into());
+    world.ok(REGISTRAR, ACCOUNTS, &recover);
+    let profile = world.ok(BOB, ACCOUNTS, &IAccounts::profileCall { account: TREASURY });
+    assert_eq!((profile.owner, profile.version), (CAROL, 3));
+    let engine = IAccounts::recoverCall { account: TREASURY, owner: LEDGER };
+    let refusal = world.refused(REGISTRAR, ACCOUNTS, &engine);
+    assert_eq!(refusal, IQenexErrors::InvalidAccount { account: LEDGER }.into());
+}
+
+fn delegating(kinds: u8, cap: u128) -> IAccounts::setDelegationCall {
+    IAccounts::setDelegationCall {
+        account: ALICE,
+        delegate: STRANGER,
+        currency: USD,
+        kinds,
+        listedOnly: false,
+        cap,
+        period: 3_600,
+        validUntil: BLOCK.timestamp + 10_000,
+    }
+}
+
+#[test]
+fn a_delegate_pays_within_kinds_cap_time_and_payees() {
+    let mut world = World::new();
+    let stranger = Refusal::from(IQenexErrors::NotAuthorised { caller: STRANGER });
+    let pay = |n, amount| payment(n, ALICE, BOB, amount);
+    assert_eq!(world.refused(STRANGER, LEDGER, &pay(1, 5)), stranger);
+    assert_eq!(world.refused(STRANGER, ACCOUNTS, &delegating(2, 100)), stranger);
+    world.ok(ALICE, ACCOUNTS, &delegating(2, 100));
+    world.ok(STRANGER, LEDGER, &pay(1, 60));
+    let exceeded = IQenexErrors::LimitExceeded { which: "delegation".into(), limit: 100, used: 60 };
+    assert_eq!(world.refused(STRANGER, LEDGER, &pay(2, 41)), exceeded.into());
+    world.ok(STRANGER, LEDGER, &pay(2, 40));
+    let hold = crate::testing::holding(3, ALICE, BOB, 1);
+    assert_eq!(world.refused(STRANGER, LEDGER, &hold), stranger, "kinds are only transfers");
+    let euros = ILedger::transferCall { currency: EUR, ..pay(3, 1) };
+    assert_eq!(world.refused(STRANGER, LEDGER, &euros), stranger, "another currency");
+    world.pass(3_600);
+    world.ok(STRANGER, LEDGER, &pay(3, 100));
+    let query = IAccounts::delegationCall { account: ALICE, delegate: STRANGER, currency: USD };
+    let seen = world.ok(BOB, ACCOUNTS, &query);
+    assert_eq!((seen.kinds, seen.cap, seen.used), (2, 100, 100));
+
+    let listed =
+        IAccounts::setDelegationCall { listedOnly: true, cap: u128::MAX, ..delegating(2, 0) };
+    world.ok(ALICE, ACCOUNTS, &listed);
+    assert_eq!(world.refused(STRANGER, LEDGER, &pay(4, 1)), stranger);
+    let payee =
+        IAccounts::setPayeeCall { account: ALICE, delegate: STRANGER, payee: BOB, allowed: true };
+    world.ok(ALICE, ACCOUNTS, &payee);
+    world.ok(STRANGER, LEDGER, &pay(4, 10_000));
+    world.pass(10_000);
+    assert_eq!(world.refused(STRANGER, LEDGER, &pay(5, 1)), stranger, "its time is over");
+    let revoke =
+        IAccounts::revokeDelegationCall { account: ALICE, delegate: STRANGER, currency: USD };
+    world.ok(STRANGER, ACCOUNTS, &revoke);
+    assert_eq!(world.ok(BOB, ACCOUNTS, &query).validUntil, 0);
+}
+
+#[test]
+fn wrong_delegations_are_refused() {
+    let good = delegating(2, 100);
+    let cases = [
+        ("delegate", IAccounts::setDelegationCall { delegate: Address::ZERO, ..good.clone() }),
+        ("kinds", IAccounts::setDelegationCall { kinds: 0, ..good.clone() }),
+        ("kinds", IAccounts::setDelegationCall { kinds: 4, ..good.clone() }),
+        ("kinds", IAccounts::setDelegationCall { kinds: 64, ..good.clone() }),
+        ("period", IAccounts::setDelegationCall { period: 0, ..good.clone() }),
+        ("validUntil", IAccounts::setDelegationCall { validUntil: 9, ..good }),
+    ];
+    for (field, call) in cases {
+        let expected = IQenexErrors::InvalidDelegation { field: field.into() };
+        assert_eq!(World::new().refused(ALICE, ACCOUNTS, &call), expected.into());
+    }
+}
+
+#[test]
+fn own_limits_count_beside_the_tiers() {
+    let mut world = World::new();
+    let set = IAccounts::setLimitsCall {
+        account: ALICE,
+        currency: USD,
+        perPayment: 500,
+        perDay: 800,
+        perThirtyDays: 1_000,
+    };
+    let refusal = world.refused(ALICE, ACCOUNTS, &set);
+    assert_eq!(refusal, IQenexErrors::NotAuthorised { caller: ALICE }.into());
+    world.ok(REGISTRAR, ACCOUNTS, &set);
+    let exceeded = |which: &str, limit, used| {
+        Refusal::from(IQenexErrors::LimitExceeded { which: which.into(), limit, used })
+    };
+    let pay = |world: &mut World, n, amount| {
+        world.attempt(ALICE, LEDGER, &payment(n, ALICE, BOB, amount)).map(drop)
+    };
+    assert_eq!(pay(&mut world, 1, 501), Err(exceeded("payment", 500, 0)));
+    assert_eq!(pay(&mut world, 1, 500), Ok(()));
+    assert_eq!(pay(&mut world, 2, 301), Err(exceeded("day", 800, 500)));
+    assert_eq!(pay(&mut world, 2, 300), Ok(()));
+    world.pass(DAY);
+    assert_eq!(pay(&mut world, 3, 201), Err(exceeded("thirtyDays", 1_000, 800)));
+    assert_eq!(pay(&mut world, 3, 200), Ok(()));
+    let euros = ILedger::transferCall { currency: EUR, ..payment(4, ALICE, BOB, 9_000) };
+    world.ok(ALICE, LEDGER, &euros);
+    world.pass(30 * DAY);
+    assert_eq!(pay(&mut world, 5, 500), Ok(()), "another period");
+    let limits = world.ok(BOB, ACCOUNTS, &IAccounts::limitsCall { account: ALICE, currency: USD });
+    assert_eq!((limits.perPayment, limits.perDay, limits.perThirtyDays), (500, 800, 1_000));
+    let none = world.ok(BOB, ACCOUNTS, &IAccounts::limitsCall { account: BOB, currency: USD });
+    assert_eq!(none.perDay, u128::MAX);
+}
+
+#[test]
+fn a_policy_is_set_by_the_owner_and_then_guarded_by_registrars() {
+    let mut world = World::new();
+    let policy = |required, time| IAccounts::setPolicyCall { account: ALICE, required, time };
+    let approver =
+        |approver, allowed| IAccounts::setApproverCall { account: ALICE, approver, allowed };
+    let invalid = |field: &str| Refusal::from(IQenexErrors::InvalidPolicy { field: field.into() });
+    assert_eq!(world.refused(ALICE, ACCOUNTS, &policy(1, 60)), invalid("required"));
+    let foreign = world.refused(BOB, ACCOUNTS, &approver(BOB, true));
+    assert_eq!(foreign, IQenexErrors::NotAuthorised { caller: BOB }.into());
+    world.ok(ALICE, ACCOUNTS, &approver(BOB, true));
+    assert_eq!(world.refused(ALICE, ACCOUNTS, &approver(BOB, true)), invalid("allowed"));
+    assert_eq!(world.refused(ALICE, ACCOUNTS, &policy(1, 0)), invalid("time"));
+    world.ok(ALICE, ACCOUNTS, &policy(1, 60));
+    let threshold = IAccounts::setThresholdCall { account: ALICE, currency: USD, threshold: 1_000 };
+    let owner = world.refused(ALICE, ACCOUNTS, &threshold);
+    assert_eq!(owner, IQenexErrors::NotAuthorised { caller: ALICE }.into(), "it is in force");
+    world.ok(REGISTRAR, ACCOUNTS, &threshold);
+    assert_eq!(world.refused(REGISTRAR, ACCOUNTS, &approver(BOB, false)), invalid("approver"));
+    let seen = world.ok(BOB, ACCOUNTS, &IAccounts::policyCall { account: ALICE, currency: USD });
+    assert_eq!((seen.required, seen.approvers, seen.time, seen.threshold), (1, 1, 60, 1_000));
 }
 
 /// `abi.encode(key, slot)` hashed, written out by hand.
@@ -183,39 +330,29 @@ fn mapping_slot(key: U256, slot: u64) -> U256 {
 
 #[test]
 fn the_layout_is_the_recorded_one() {
-    assert_eq!(ADMIN.number(), U256::ZERO);
     let key = U256::from_be_bytes(ALICE.into_word().0);
-    assert_eq!(REGISTRARS.entry(&ALICE).number(), mapping_slot(key, 1));
     let profile = PROFILES.entry(&ALICE);
-    assert_eq!(profile.head.number(), mapping_slot(key, 2));
-    assert_eq!(profile.origin.number(), mapping_slot(key, 2) + U256::from(1));
-
+    assert_eq!(profile.head.number(), mapping_slot(key, 0));
+    assert_eq!(profile.origin.number(), mapping_slot(key, 0) + U256::from(1));
     let head = Head {
         owner: Address::repeat_byte(0x11),
         account_type: Some(AccountType::Business),
         status: Some(AccountStatus::Active),
         tier: 3,
-        version: 0x4455_6677,
-        last_activity: Seconds::new(0x88_99aa_bbcc_u64),
+        flags: 4,
+        jurisdiction: FixedBytes(*b"CH"),
+        tier_until: Days::new(0x5566_u64),
+        opened_on: Days::new(0x7788_u64),
+        last_active: Days::new(0x99aa_u64),
     };
-    let word = "0x8899aabbcc445566770302021111111111111111111111111111111111111111";
+    let word = "0x99aa778855664348040302021111111111111111111111111111111111111111";
     assert_eq!(head.to_word(), word.parse::<U256>().unwrap());
     assert_eq!(Head::from_word(head.to_word()), Some(head));
-
-    let origin = Origin {
-        custodian: Address::repeat_byte(0x22),
-        opened_at: Seconds::new(1),
-        jurisdiction: FixedBytes(*b"CH"),
-        home_currency: Some("USD".parse().unwrap()),
-    };
-    let word = "0x0000555344434800000000012222222222222222222222222222222222222222";
-    assert_eq!(origin.to_word(), word.parse::<U256>().unwrap());
-    assert_eq!(Origin::from_word(origin.to_word()), Some(origin));
 }
 
 #[test]
 fn damaged_words_are_not_read() {
-    assert_eq!(Origin::from_word(U256::MAX), None, "bits above the last field");
+    assert_eq!(Origin::from_word(U256::MAX), None, "no such currency");
     assert_eq!(Head::from_word(U256::from(9) << 160), None, "no such type");
     assert_eq!(bool::from_bits(U256::from(2)), None);
     let mut world = World::new();

@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, Log, U256};
+use alloy_primitives::{Address, B256, FixedBytes, Log, U256};
 use alloy_sol_types::SolEvent;
 use qenex_types::Currency;
 
 use crate::ledger::records::{
-    ALLOWANCES, BALANCES, Balance, CURRENCIES, FACE_POSTINGS, HOLDINGS, Outstanding, TRANSFERS,
+    ALLOWANCES, APPROVALS, BALANCES, Balance, CURRENCIES, FACE_POSTINGS, HOLDINGS, NONCES,
+    Outstanding, TRANSFERS,
 };
 use crate::storage::Word;
 use crate::{ICurrencyToken, ILedger, LEDGER, face_currency};
@@ -27,8 +28,14 @@ pub struct Line {
     pub postings: u64,
     /// Minor units issued.
     pub issued: U256,
+    /// Minor units redeemed.
+    pub redeemed: U256,
     /// Minor units moved between accounts.
     pub moved: U256,
+    /// Minor units newly held.
+    pub held: U256,
+    /// Minor units that were held and are no more: captured or given back.
+    pub released: U256,
 }
 
 /// How the books do not close. The block must not be voted for.
@@ -87,11 +94,18 @@ impl Flow {
     }
 }
 
+/// What happened to a balance.
+#[derive(Clone, Copy, Default)]
+struct Flows {
+    posted: Flow,
+    held: Flow,
+}
+
 /// What the events of a block say.
 #[derive(Default)]
 struct Expected {
     lines: Books,
-    balances: BTreeMap<(Address, Currency), Flow>,
+    balances: BTreeMap<(Address, Currency), Flows>,
     supplies: BTreeMap<Currency, Flow>,
     slots: BTreeSet<U256>,
 }
@@ -113,11 +127,11 @@ pub fn books<'a>(
         expected.read(log)?;
     }
     let mut sums: BTreeMap<Currency, Flow> = BTreeMap::new();
-    for (&(account, currency), flow) in &expected.balances {
+    for (&(account, currency), flows) in &expected.balances {
         let slot = BALANCES.entry(&account).entry(&currency).number();
         expected.slots.insert(slot);
         let Some((before, after)) = change::<Balance>(changes, slot)? else {
-            if flow.plus != flow.minus {
+            if !flows.posted.explains(0, 0) || !flows.held.explains(0, 0) {
                 return Err(BooksError::Balance { account, currency });
             }
             continue;
@@ -125,7 +139,9 @@ pub fn books<'a>(
         if after.held > after.posted {
             return Err(BooksError::Overheld { account, currency });
         }
-        if !flow.explains(before.posted, after.posted) {
+        if !flows.posted.explains(before.posted, after.posted)
+            || !flows.held.explains(before.held, after.held)
+        {
             return Err(BooksError::Balance { account, currency });
         }
         let sum = sums.entry(currency).or_default();
@@ -164,71 +180,140 @@ fn change<T: Word>(
 
 impl Expected {
     fn read(&mut self, log: &Log) -> Result<(), BooksError> {
-        let topic = log.topics().first().copied();
-        if log.address == LEDGER && topic == Some(ILedger::Settled::SIGNATURE_HASH) {
-            let event = ILedger::Settled::decode_log_data_validate(&log.data)
-                .map_err(|_| BooksError::UnreadableEvent)?;
-            self.settled(&event)
-        } else if log.address == LEDGER
-            && topic == Some(ILedger::CurrencyRegistered::SIGNATURE_HASH)
+        if log.address == LEDGER {
+            self.read_ledger(log)
+        } else if let Some(currency) = face_currency(log.address)
+            && let Some(event) = event::<ICurrencyToken::Approval>(log)?
         {
-            let event = ILedger::CurrencyRegistered::decode_log_data_validate(&log.data)
-                .map_err(|_| BooksError::UnreadableEvent)?;
-            let slots = CURRENCIES.entry(&currency(event.currency)?);
-            let numbers = [slots.terms.number(), slots.outstanding.number(), slots.name.number()];
-            self.slots.extend(numbers);
-            Ok(())
-        } else if log.address == LEDGER && topic == Some(ILedger::CurrencyStatusSet::SIGNATURE_HASH)
-        {
-            let event = ILedger::CurrencyStatusSet::decode_log_data_validate(&log.data)
-                .map_err(|_| BooksError::UnreadableEvent)?;
-            self.slots.insert(CURRENCIES.entry(&currency(event.currency)?).terms.number());
-            Ok(())
-        } else if topic == Some(ICurrencyToken::Approval::SIGNATURE_HASH)
-            && let Some(currency) = face_currency(log.address)
-        {
-            let event = ICurrencyToken::Approval::decode_log_data_validate(&log.data)
-                .map_err(|_| BooksError::UnreadableEvent)?;
             let allowance = ALLOWANCES.entry(&currency).entry(&event.owner).entry(&event.spender);
-            self.slots.insert(allowance.number());
+            let nonce = NONCES.entry(&currency).entry(&event.owner);
+            self.slots.extend([allowance.number(), nonce.number()]);
             Ok(())
         } else {
             Ok(())
         }
+    }
+
+    /// An event of the ledger: what moved, what was held, and which slots may have changed for it.
+    fn read_ledger(&mut self, log: &Log) -> Result<(), BooksError> {
+        if let Some(event) = event::<ILedger::Settled>(log)? {
+            return self.settled(&event);
+        }
+        if let Some(event) = event::<ILedger::Held>(log)? {
+            let amount = U256::from(event.amount);
+            self.record(&event.id);
+            return self.hold(event.from, event.currency, |line, held| {
+                line.held = line.held.saturating_add(amount);
+                held.plus = held.plus.saturating_add(amount);
+            });
+        }
+        if let Some(event) = event::<ILedger::Captured>(log)? {
+            return self.unhold(&event.id, event.from, event.currency, event.amount);
+        }
+        if let Some(event) = event::<ILedger::Released>(log)? {
+            return self.unhold(&event.id, event.from, event.currency, event.amount);
+        }
+        if let Some(event) = event::<ILedger::Approved>(log)? {
+            self.record(&event.id);
+            self.slots.insert(APPROVALS.entry(&event.id).entry(&event.approver).number());
+        } else if let Some(event) = event::<ILedger::IssueProposed>(log)? {
+            self.record(&event.id);
+        } else if let Some(event) = event::<ILedger::StatusSet>(log)? {
+            self.record(&event.id);
+        } else if let Some(event) = event::<ILedger::Reversed>(log)? {
+            self.record(&event.id);
+        } else if let Some(event) = event::<ILedger::Rejected>(log)? {
+            self.record(&event.id);
+        } else if let Some(event) = event::<ILedger::CurrencyRegistered>(log)? {
+            let slots = CURRENCIES.entry(&currency(event.currency)?);
+            let numbers = [slots.terms.number(), slots.outstanding.number(), slots.name.number()];
+            self.slots.extend(numbers);
+        } else if let Some(event) = event::<ILedger::CapChanged>(log)? {
+            let currency = currency(event.currency)?;
+            // A line, so that its supply is looked at.
+            self.lines.entry(currency).or_default();
+            self.slots.insert(CURRENCIES.entry(&currency).outstanding.number());
+        }
+        Ok(())
     }
 
     fn settled(&mut self, event: &ILedger::Settled) -> Result<(), BooksError> {
         let currency = currency(event.currency)?;
         let amount = U256::from(event.amount);
-        let record = TRANSFERS.entry(&event.id);
-        self.slots.extend([
-            record.parties.number(),
-            record.settlement.number(),
-            record.end_to_end_id.number(),
-            record.payload_hash.number(),
-            HOLDINGS.entry(&event.to).number(),
-        ]);
+        self.record(&event.id);
         let line = self.lines.entry(currency).or_default();
         line.postings = line.postings.saturating_add(1);
-        let to = self.balances.entry((event.to, currency)).or_default();
-        to.plus = to.plus.saturating_add(amount);
-        if event.from.is_zero() {
-            line.issued = line.issued.saturating_add(amount);
-            let supply = self.supplies.entry(currency).or_default();
-            supply.plus = supply.plus.saturating_add(amount);
+        let supply = self.supplies.entry(currency).or_default();
+        match (event.from.is_zero(), event.to.is_zero()) {
+            (true, _) => {
+                line.issued = line.issued.saturating_add(amount);
+                supply.plus = supply.plus.saturating_add(amount);
+            }
+            (_, true) => {
+                line.redeemed = line.redeemed.saturating_add(amount);
+                supply.minus = supply.minus.saturating_add(amount);
+            }
+            _ => line.moved = line.moved.saturating_add(amount),
+        }
+        if event.from.is_zero() || event.to.is_zero() {
             self.slots.insert(CURRENCIES.entry(&currency).outstanding.number());
-        } else {
-            line.moved = line.moved.saturating_add(amount);
+        }
+        if !event.from.is_zero() {
             let from = self.balances.entry((event.from, currency)).or_default();
-            from.minus = from.minus.saturating_add(amount);
+            from.posted.minus = from.posted.minus.saturating_add(amount);
             self.slots.insert(HOLDINGS.entry(&event.from).number());
             self.slots.insert(FACE_POSTINGS.entry(&event.from).number());
         }
+        if !event.to.is_zero() {
+            let to = self.balances.entry((event.to, currency)).or_default();
+            to.posted.plus = to.posted.plus.saturating_add(amount);
+            self.slots.insert(HOLDINGS.entry(&event.to).number());
+        }
         Ok(())
+    }
+
+    fn record(&mut self, id: &B256) {
+        self.slots.extend(TRANSFERS.entry(id).numbers());
+    }
+
+    fn hold(
+        &mut self,
+        account: Address,
+        code: FixedBytes<3>,
+        change: impl FnOnce(&mut Line, &mut Flow),
+    ) -> Result<(), BooksError> {
+        let currency = currency(code)?;
+        let line = self.lines.entry(currency).or_default();
+        change(line, &mut self.balances.entry((account, currency)).or_default().held);
+        Ok(())
+    }
+
+    fn unhold(
+        &mut self,
+        id: &B256,
+        account: Address,
+        code: FixedBytes<3>,
+        amount: u128,
+    ) -> Result<(), BooksError> {
+        self.record(id);
+        let amount = U256::from(amount);
+        self.hold(account, code, |line, held| {
+            line.released = line.released.saturating_add(amount);
+            held.minus = held.minus.saturating_add(amount);
+        })
     }
 }
 
-fn currency(code: alloy_primitives::FixedBytes<3>) -> Result<Currency, BooksError> {
+/// The log as an event, if it is one.
+fn event<E: SolEvent>(log: &Log) -> Result<Option<E>, BooksError> {
+    if log.topics().first() != Some(&E::SIGNATURE_HASH) {
+        return Ok(None);
+    }
+    let event = E::decode_log_data_validate(&log.data);
+    event.map(Some).map_err(|_| BooksError::UnreadableEvent)
+}
+
+fn currency(code: FixedBytes<3>) -> Result<Currency, BooksError> {
     Currency::try_from(code).map_err(|_| BooksError::UnreadableEvent)
 }
 

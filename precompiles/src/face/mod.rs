@@ -12,12 +12,16 @@ use qenex_types::{Currency, TransferKind};
 use self::abi::ICurrencyToken;
 use self::abi::ICurrencyToken::ICurrencyTokenCalls as Calls;
 use crate::errors::refuse;
-use crate::ledger::post::{Authority, Posting, allowance_slot, post};
+use crate::ledger::case::allowance_slot;
+use crate::ledger::order::{Authority, Order};
+use crate::ledger::post::post;
+use crate::ledger::records::NONCES;
 use crate::ledger::{balance, describe, registered};
 use crate::registry::{Engine, decode_call, face_currency};
 use crate::{Call, EngineError, Host, IQenexErrors, Refusal, face_address};
 
 pub mod abi;
+mod permit;
 #[cfg(test)]
 mod tests;
 
@@ -61,8 +65,20 @@ fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError
             approve(host, currency, call.caller, &c)?;
             Ok(ICurrencyToken::approveCall::abi_encode_returns(&true))
         }
+        Calls::permit(c) => {
+            permit::permit(host, currency, &slots, &c)?;
+            Ok(Vec::new())
+        }
+        Calls::nonces(c) => {
+            let nonce = NONCES.at(host, &currency)?.at(host, &c.owner)?.load(host)?;
+            Ok(ICurrencyToken::noncesCall::abi_encode_returns(&U256::from(nonce)))
+        }
+        Calls::DOMAIN_SEPARATOR(_) => {
+            let domain = permit::domain(host, currency, &slots)?;
+            Ok(ICurrencyToken::DOMAIN_SEPARATORCall::abi_encode_returns(&domain))
+        }
         Calls::transfer(c) => {
-            let authority = Authority::Owner(call.caller);
+            let authority = Authority::Caller(call.caller);
             pay(
                 host,
                 currency,
@@ -88,6 +104,17 @@ fn approve(
     if spender.is_zero() {
         return refuse(IQenexErrors::ERC20InvalidSpender { spender });
     }
+    set_allowance(host, currency, owner, spender, value)
+}
+
+/// Writes an allowance and says so.
+fn set_allowance(
+    host: &mut dyn Host,
+    currency: Currency,
+    owner: Address,
+    spender: Address,
+    value: U256,
+) -> Result<(), EngineError> {
     allowance_slot(host, currency, owner, spender)?.store(host, &value)?;
     let event = ICurrencyToken::Approval { owner, spender, value };
     Ok(host.log(face_address(currency), event.encode_log_data())?)
@@ -117,18 +144,18 @@ fn pay(host: &mut dyn Host, currency: Currency, payment: &Payment) -> Result<(),
             needed: value,
         });
     };
-    let posting = Posting {
+    let order = Order {
         kind: TransferKind::Transfer,
         account: from,
         reference: None,
         to,
         currency: currency.into(),
         amount,
+        expires: 0,
         end_to_end_id: B256::ZERO,
         payload_hash: B256::ZERO,
-        authority,
     };
-    match post(host, &posting) {
+    match post(host, &order, authority) {
         Err(EngineError::Refused(Refusal::InsufficientFunds(e))) => {
             let (balance, needed) = (U256::from(e.available), U256::from(e.needed));
             refuse(IQenexErrors::ERC20InsufficientBalance { sender: from, balance, needed })

@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::ISSUER;
 use crate::testing::{
-    ALICE, BOB, CAROL, FROZEN, NOBODY, STRANGER, TREASURY, USD, World, issuing, payment, u,
+    ALICE, BOB, CAROL, FROZEN, NOBODY, STRANGER, TREASURY, USD, World, holding, issuing, payment, u,
 };
 use crate::{ILedger, LEDGER};
 
@@ -36,7 +36,7 @@ fn it_shows_the_currency() {
     assert_eq!(world.ok(BOB, usd(), &ICurrencyToken::totalSupplyCall {}), u(136_000));
     assert_eq!(world.ok(BOB, usd(), &ICurrencyToken::balanceOfCall { account: ALICE }), u(100_000));
     assert_eq!(world.ok(BOB, usd(), &ICurrencyToken::balanceOfCall { account: NOBODY }), u(0));
-    world.hold(ALICE, USD, 40_000);
+    world.ok(ALICE, LEDGER, &holding(7, ALICE, BOB, 40_000));
     assert_eq!(world.ok(BOB, usd(), &ICurrencyToken::balanceOfCall { account: ALICE }), u(60_000));
 }
 
@@ -45,7 +45,8 @@ fn a_transfer_moves_the_ledgers_balances_and_both_speak_of_it() {
     let mut world = World::new();
     assert!(world.ok(ALICE, usd(), &transfer(CAROL, 1_234)));
     assert_eq!((world.posted(ALICE, USD), world.posted(CAROL, USD)), (98_766, 1_234));
-    let [settled, moved] = world.host.logs() else { panic!("two logs") };
+    let [settled, moved, assessed] = world.host.logs() else { panic!("three logs") };
+    assert_eq!(assessed.address, crate::RISK, "a new payee of a young account");
     let event = ILedger::Settled::decode_log_data_validate(&settled.data).unwrap();
     assert_eq!(
         (settled.address, event.from, event.to, event.amount),
@@ -153,20 +154,64 @@ fn refusals_have_the_names_that_wallets_know() {
         (BOB, transfer(BOB, 1), IQenexErrors::SameAccount {}.into()),
         (BOB, transfer(NOBODY, 1), IQenexErrors::UnknownAccount { account: NOBODY }.into()),
         (NOBODY, transfer(BOB, 1), IQenexErrors::UnknownAccount { account: NOBODY }.into()),
-        (
-            BOB,
-            transfer(FROZEN, 1),
-            IQenexErrors::AccountNotActive { account: FROZEN, status: 4 }.into(),
-        ),
-        (
-            FROZEN,
-            transfer(BOB, 1),
-            IQenexErrors::AccountNotActive { account: FROZEN, status: 4 }.into(),
-        ),
+        (BOB, transfer(FROZEN, 1), IQenexErrors::Frozen { account: FROZEN, side: 2 }.into()),
+        (FROZEN, transfer(BOB, 1), IQenexErrors::Frozen { account: FROZEN, side: 1 }.into()),
     ];
     for (caller, call, expected) in cases {
         assert_eq!(World::new().refused(caller, usd(), &call), expected);
     }
     let refusal = World::new().refused(ALICE, usd(), &approve(Address::ZERO, u(1)));
     assert_eq!(refusal, IQenexErrors::ERC20InvalidSpender { spender: Address::ZERO }.into());
+}
+
+#[test]
+fn a_permit_sets_an_allowance_once_and_in_time() {
+    use alloy_sol_types::{SolStruct, eip712_domain, sol};
+    sol! {
+        struct Permit {
+            address owner;
+            address spender;
+            uint256 value;
+            uint256 nonce;
+            uint256 deadline;
+        }
+    }
+    let mut world = World::new();
+    let key = k256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+    let point = key.verifying_key().to_encoded_point(false);
+    let owner = Address::from_slice(&alloy_primitives::keccak256(&point.as_bytes()[1..])[12..]);
+    let domain = eip712_domain! {
+        name: "US dollar",
+        version: "1",
+        chain_id: crate::testing::BLOCK.chain_id,
+        verifying_contract: usd(),
+    };
+    let deadline = u(1_800_000_050);
+    let asked = Permit { owner, spender: STRANGER, value: u(70), nonce: u(0), deadline };
+    let digest = asked.eip712_signing_hash(&domain);
+    assert_eq!(
+        world.ok(BOB, usd(), &ICurrencyToken::DOMAIN_SEPARATORCall {}),
+        domain.hash_struct()
+    );
+    let (signature, recovery) = key.sign_prehash_recoverable(digest.as_slice()).unwrap();
+    let signature = signature.to_bytes();
+    let permit = ICurrencyToken::permitCall {
+        owner,
+        spender: STRANGER,
+        value: u(70),
+        deadline,
+        v: 27 + recovery.to_byte(),
+        r: B256::from_slice(&signature[..32]),
+        s: B256::from_slice(&signature[32..]),
+    };
+    let wrong = ICurrencyToken::permitCall { value: u(71), ..permit.clone() };
+    assert!(matches!(world.refused(BOB, usd(), &wrong), Refusal::ERC2612InvalidSigner(_)));
+    world.ok(BOB, usd(), &permit);
+    let allowance = ICurrencyToken::allowanceCall { owner, spender: STRANGER };
+    assert_eq!(world.ok(BOB, usd(), &allowance), u(70));
+    assert_eq!(world.ok(BOB, usd(), &ICurrencyToken::noncesCall { owner }), u(1));
+    assert!(matches!(world.refused(BOB, usd(), &permit), Refusal::ERC2612InvalidSigner(_)));
+    world.pass(60);
+    let late = IQenexErrors::ERC2612ExpiredSignature { deadline };
+    assert_eq!(world.refused(BOB, usd(), &permit), late.into());
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, FixedBytes, U256, keccak256};
-use qenex_types::{AccountType, Amount, AmountError, Currency, LedgerSpec};
+use qenex_types::{AccountStatus, AccountType, Amount, AmountError, Currency, LedgerSpec, Role};
 
-use crate::accounts::{self, Opening};
+use crate::access;
+use crate::accounts::profile::{self, Opening};
 use crate::errors::EngineError;
 use crate::{Block, Host, ILedger, MemoryHost, engine_addresses, ledger};
 
@@ -58,9 +59,13 @@ pub fn genesis(
 ///
 /// As [`genesis`].
 pub(crate) fn carry_out(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), GenesisError> {
-    accounts::ADMIN.store(host, &spec.admin).map_err(|e| refused("admin", e))?;
+    // A ledger without an admin is one that nobody rules.
+    if !spec.admin.is_zero() {
+        access::grant(host, Role::Admin, spec.admin, spec.admin)
+            .map_err(|e| refused("admin", e))?;
+    }
     for registrar in &spec.registrars {
-        accounts::set_registrar(host, *registrar, true)
+        access::grant(host, Role::Registrar, *registrar, spec.admin)
             .map_err(|e| refused(&format!("registrar {registrar}"), e))?;
     }
     for currency in &spec.currencies {
@@ -89,7 +94,7 @@ pub(crate) fn carry_out(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), Ge
             jurisdiction: FixedBytes::new(jurisdiction),
             home_currency: parse_currency(&entry, &account.currency)?.into(),
         };
-        accounts::open(host, &opening).map_err(|e| refused(&entry, e))?;
+        profile::open(host, &opening, AccountStatus::Active).map_err(|e| refused(&entry, e))?;
         for (code, balance) in &account.balances {
             let entry = format!("{entry}, balance in {code}");
             issue(host, &entry, account.id, code, balance)?;

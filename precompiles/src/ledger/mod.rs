@@ -1,12 +1,17 @@
 //! Ledger: currencies, balances and transfers, all money through one posting function (`post.rs`).
 //!
+//! The way of an order: `order.rs` what is asked, `case.rs` everything read that decides, `checks.rs` the
+//! verdicts, `post.rs` what is written. What waits (holds, approvals, reviews) goes on in `pending.rs`;
+//! `reverse.rs` gives back, `batch.rs` takes many, `signed.rs` takes them from keys, `explain.rs` only
+//! tells.
+//!
 //! Invariants: per currency, the sum of posted balances is the supply; `held <= posted`; a client
 //! reference settles at most once. `../invariants.rs` checks them after random histories.
 //!
-//! A transfer touches these storage slots: two profile heads, the currency's terms, two balances,
-//! two to four words of the transfer's record, and, only when a balance leaves or reaches zero, the
-//! holdings of that account: 7 to 11 (a test counts them). An issue has one profile less and the
-//! supply more.
+//! A customer's transfer touches these storage slots: two profile heads, one word of the currency's
+//! terms, one of the risk rules', two balances, two flows, a habit and a pair, and two to four words of
+//! the transfer's record: 12 without memo (a test counts them). When a balance leaves or reaches zero, the
+//! holdings of that account come on top.
 
 use alloy_primitives::{Address, B256, FixedBytes};
 use alloy_sol_types::{SolCall, SolEvent};
@@ -14,21 +19,31 @@ use qenex_types::{Currency, MAX_EXPONENT, TransferKind};
 
 use self::abi::ILedger;
 use self::abi::ILedger::ILedgerCalls as Calls;
-use self::post::{Authority, Posting, post};
+use self::order::{Authority, Order, Posted};
+use self::post::post;
 use self::records::{
-    BALANCES, Balance, CURRENCIES, CurrencySlots, HOLDINGS, Outstanding, Reference, TRANSFERS,
-    Terms, transfer_id,
+    BALANCES, Balance, CURRENCIES, CurrencySlots, HOLDINGS, Outstanding, Reference, Terms,
 };
+use crate::access::{self, Role};
 use crate::errors::{refusal, refuse};
 use crate::registry::{Engine, LEDGER, decode_call};
 use crate::storage::ShortString;
 use crate::{
-    Call, EngineError, Host, HostError, IQenexErrors, accounts, face_address, gas, is_engine,
+    Call, EngineError, Host, HostError, IQenexErrors, compliance, face_address, gas, is_engine,
+    risk,
 };
 
 pub mod abi;
+mod batch;
+pub(crate) mod case;
+mod checks;
+mod explain;
+pub(crate) mod order;
+mod pending;
 pub(crate) mod post;
 pub mod records;
+mod reverse;
+pub(crate) mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -42,59 +57,149 @@ pub(crate) const ENGINE: Engine = Engine {
 };
 
 fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
-    match decode_call::<Calls>(call.input)? {
+    let caller = call.caller;
+    let calls = decode_call::<Calls>(call.input)?;
+    match calls {
         Calls::registerCurrency(c) => {
-            accounts::require_admin(host, call.caller)?;
+            access::require_approved(host, Role::Admin, call)?;
             register_currency(host, c)?;
-            Ok(Vec::new())
         }
         Calls::setCurrencyActive(c) => {
-            accounts::require_admin(host, call.caller)?;
+            access::require_approved(host, Role::Admin, call)?;
             set_currency_active(host, c.code, c.active)?;
-            Ok(Vec::new())
+        }
+        Calls::setCap(c) => {
+            access::require_approved(host, Role::Admin, call)?;
+            set_cap(host, c.code, c.cap)?;
         }
         Calls::issue(c) => {
-            let id = issue(host, call.caller, &c)?;
-            Ok(ILedger::issueCall::abi_encode_returns(&id))
+            let id = issue(host, caller, &c)?;
+            return Ok(ILedger::issueCall::abi_encode_returns(&id));
+        }
+        Calls::redeem(c) => {
+            let order = ILedger::Order {
+                clientReference: c.clientReference,
+                kind: TransferKind::Redeem.number(),
+                from: c.from,
+                to: Address::ZERO,
+                currency: c.currency,
+                amount: c.amount,
+                expires: 0,
+                endToEndId: B256::ZERO,
+                payloadHash: B256::ZERO,
+            };
+            let posted = given(host, caller, &order)?;
+            return Ok(ILedger::redeemCall::abi_encode_returns(&posted.id));
         }
         Calls::transfer(c) => {
-            let posting = Posting {
-                kind: TransferKind::Transfer,
-                account: c.from,
-                reference: Some(c.clientReference),
+            let order = ILedger::Order {
+                clientReference: c.clientReference,
+                kind: TransferKind::Transfer.number(),
+                from: c.from,
                 to: c.to,
                 currency: c.currency,
                 amount: c.amount,
-                end_to_end_id: c.endToEndId,
-                payload_hash: c.payloadHash,
-                authority: Authority::Owner(call.caller),
+                expires: 0,
+                endToEndId: c.endToEndId,
+                payloadHash: c.payloadHash,
             };
-            let id = post(host, &posting)?;
-            Ok(ILedger::transferCall::abi_encode_returns(&id))
+            let posted = given(host, caller, &order)?;
+            return Ok(ILedger::transferCall::abi_encode_returns(&posted.id));
+        }
+        Calls::hold(c) => {
+            let order = ILedger::Order {
+                clientReference: c.clientReference,
+                kind: TransferKind::Hold.number(),
+                from: c.from,
+                to: c.to,
+                currency: c.currency,
+                amount: c.amount,
+                expires: c.expires,
+                endToEndId: c.endToEndId,
+                payloadHash: c.payloadHash,
+            };
+            let posted = given(host, caller, &order)?;
+            return Ok(ILedger::holdCall::abi_encode_returns(&posted.id));
+        }
+        Calls::capture(c) => pending::capture(host, caller, &c)?,
+        Calls::voidHold(c) => pending::void(host, caller, &c)?,
+        Calls::expire(c) => pending::expire(host, caller, &c)?,
+        Calls::approve(c) => pending::approve(host, caller, &c)?,
+        Calls::disapprove(c) => pending::disapprove(host, caller, &c)?,
+        Calls::decide(c) => pending::decide(host, caller, &c)?,
+        Calls::reverse(c) => {
+            let posted = reverse::reverse(host, caller, &c)?;
+            return Ok(ILedger::reverseCall::abi_encode_returns(&posted.id));
+        }
+        Calls::batch(c) => {
+            let results = batch::batch(host, caller, &c.orders)?;
+            return Ok(ILedger::batchCall::abi_encode_returns(&results));
+        }
+        Calls::atomic(c) => {
+            let results = batch::atomic(host, caller, &c.orders)?;
+            return Ok(ILedger::atomicCall::abi_encode_returns(&results));
+        }
+        Calls::submit(c) => {
+            let results = batch::submit(host, &c.orders)?;
+            return Ok(ILedger::submitCall::abi_encode_returns(&results));
+        }
+        view => return answer(host, view),
+    }
+    Ok(Vec::new())
+}
+
+/// Answers the functions that only read.
+fn answer(host: &mut dyn Host, calls: Calls) -> Result<Vec<u8>, EngineError> {
+    Ok(match calls {
+        Calls::explain(c) => {
+            let explanation = explain::explain(host, c.caller, &c.order)?;
+            ILedger::explainCall::abi_encode_returns(&explanation)
+        }
+        Calls::digest(c) => {
+            gas::charge_keccak(host, 1_024)?;
+            let domain = signed::domain(host.block().chain_id);
+            let digest = signed::digest(&domain, &c.order, c.validAfter, c.validBefore);
+            ILedger::digestCall::abi_encode_returns(&digest)
         }
         Calls::balanceOf(c) => {
             let (currency, _) = registered(host, c.currency)?;
             let balance = balance(host, c.account, currency)?;
-            Ok(ILedger::balanceOfCall::abi_encode_returns(&ILedger::balanceOfReturn {
+            ILedger::balanceOfCall::abi_encode_returns(&ILedger::balanceOfReturn {
                 posted: balance.posted,
                 held: balance.held,
                 available: balance.available(),
-            }))
+            })
         }
         Calls::currency(c) => {
             let terms = describe(host, c.code)?;
-            Ok(ILedger::currencyCall::abi_encode_returns(&terms))
+            ILedger::currencyCall::abi_encode_returns(&terms)
         }
         Calls::supply(c) => {
             let (_, slots) = registered(host, c.code)?;
             let supply = slots.outstanding.load(host)?.supply;
-            Ok(ILedger::supplyCall::abi_encode_returns(&supply))
+            ILedger::supplyCall::abi_encode_returns(&supply)
         }
         Calls::transferOf(c) => {
             let record = transfer_of(host, c.account, c.clientReference)?;
-            Ok(ILedger::transferOfCall::abi_encode_returns(&record))
+            ILedger::transferOfCall::abi_encode_returns(&record)
         }
-    }
+        Calls::hasApproved(c) => {
+            let transfer = pending::Transfer::load(host, c.account, c.clientReference)?;
+            let approved = pending::has_approved(host, transfer.record.id, c.approver)?;
+            ILedger::hasApprovedCall::abi_encode_returns(&approved)
+        }
+        // `dispatch` carries out the rest.
+        _ => return refuse(IQenexErrors::MalformedCall {}),
+    })
+}
+
+/// Carries out an order of the caller.
+fn given(
+    host: &mut dyn Host,
+    caller: Address,
+    order: &ILedger::Order,
+) -> Result<Posted, EngineError> {
+    post(host, &Order::try_from(order)?, Authority::Caller(caller))
 }
 
 /// Registers a currency, for a caller who may.
@@ -122,9 +227,11 @@ pub(crate) fn register_currency(
     }
 
     // Write.
-    slots.terms.store(host, &Terms { issuer, exponent, active: true })?;
+    slots.terms.store(host, &Terms { issuer, exponent })?;
     slots.outstanding.store(host, &Outstanding { supply: 0, cap })?;
     slots.name.store(host, &stored_name)?;
+    compliance::open_currency(host, currency, exponent)?;
+    risk::open_currency(host, currency)?;
     host.charge(gas::MARK)?;
     host.mark(face_address(currency))?;
 
@@ -138,10 +245,21 @@ fn set_currency_active(
     code: FixedBytes<3>,
     active: bool,
 ) -> Result<(), EngineError> {
-    let (_, slots) = registered(host, code)?;
-    let terms = slots.terms.load(host)?;
-    slots.terms.store(host, &Terms { active, ..terms })?;
+    let (currency, _) = registered(host, code)?;
+    compliance::set_active(host, currency, active)?;
     let event = ILedger::CurrencyStatusSet { currency: code, active };
+    Ok(host.log(LEDGER, event.encode_log_data())?)
+}
+
+fn set_cap(host: &mut dyn Host, code: FixedBytes<3>, cap: u128) -> Result<(), EngineError> {
+    let (_, slots) = registered(host, code)?;
+    let outstanding = slots.outstanding.load(host)?;
+    if cap < outstanding.supply {
+        let supply = outstanding.supply;
+        return refuse(IQenexErrors::SupplyCapExceeded { cap, supply, amount: 0 });
+    }
+    slots.outstanding.store(host, &Outstanding { cap, ..outstanding })?;
+    let event = ILedger::CapChanged { currency: code, cap };
     Ok(host.log(LEDGER, event.encode_log_data())?)
 }
 
@@ -151,18 +269,18 @@ pub(crate) fn issue(
     caller: Address,
     call: &ILedger::issueCall,
 ) -> Result<B256, EngineError> {
-    let posting = Posting {
+    let order = Order {
         kind: TransferKind::Issue,
         account: caller,
         reference: Some(call.clientReference),
         to: call.to,
         currency: call.currency,
         amount: call.amount,
+        expires: 0,
         end_to_end_id: B256::ZERO,
         payload_hash: B256::ZERO,
-        authority: Authority::Issuer(caller),
     };
-    post(host, &posting)
+    post(host, &order, Authority::Issuer(caller)).map(|posted| posted.id)
 }
 
 /// The currency of a code, unless it is not registered.
@@ -184,7 +302,7 @@ pub(crate) fn describe(
     host: &mut dyn Host,
     code: FixedBytes<3>,
 ) -> Result<ILedger::currencyReturn, EngineError> {
-    let (_, slots) = registered(host, code)?;
+    let (currency, slots) = registered(host, code)?;
     let terms = slots.terms.load(host)?;
     let name = slots.name.load(host)?.into_string();
     let cap = slots.outstanding.load(host)?.cap;
@@ -193,7 +311,7 @@ pub(crate) fn describe(
         name,
         issuer: terms.issuer,
         cap,
-        active: terms.active,
+        active: compliance::class(host, currency, 0)?.active,
     })
 }
 
@@ -215,26 +333,30 @@ fn transfer_of(
     host: &mut dyn Host,
     account: Address,
     reference: Reference,
-) -> Result<ILedger::transferOfReturn, EngineError> {
-    gas::charge_keccak(host, 36)?;
-    let id = transfer_id(account, reference);
-    let slots = TRANSFERS.at(host, &id)?;
-    let parties = slots.parties.load(host)?;
-    let (Some(kind), Some(status)) = (parties.kind, parties.status) else {
-        return refuse(IQenexErrors::TransferNotFound { account, clientReference: reference });
-    };
-    let settlement = slots.settlement.load(host)?;
-    Ok(ILedger::transferOfReturn {
-        id,
+) -> Result<ILedger::Transfer, EngineError> {
+    let pending::Transfer { record, parties, settlement, currency, kind, status, .. } =
+        pending::Transfer::load(host, account, reference)?;
+    let progress = record.slots.progress.load(host)?;
+    let waiting = record.slots.pending.load(host)?;
+    Ok(ILedger::Transfer {
+        id: record.id,
         from: if kind == TransferKind::Issue { Address::ZERO } else { account },
         to: parties.to,
-        currency: parties.currency.map(Into::into).unwrap_or_default(),
+        currency: currency.into(),
         amount: settlement.amount,
         kind: kind.number(),
         status: status.number(),
-        blockNumber: settlement.block,
-        timestamp: settlement.timestamp,
-        endToEndId: slots.end_to_end_id.load(host)?,
-        payloadHash: slots.payload_hash.load(host)?,
+        authorisation: parties.authorisation.map_or(0, qenex_types::Authorisation::number),
+        score: parties.score,
+        rules: parties.rules,
+        blockNumber: settlement.block.get(),
+        timestamp: settlement.timestamp.get(),
+        expires: settlement.expires.get(),
+        endToEndId: record.slots.end_to_end_id.load(host)?,
+        payloadHash: record.slots.payload_hash.load(host)?,
+        captured: progress.captured,
+        reversed: progress.reversed,
+        approvals: waiting.approvals,
+        approvalsNeeded: waiting.required,
     })
 }

@@ -1,369 +1,414 @@
-//! The one way money moves: issue, transfer and the ERC-20 faces all come through [`post`].
+//! The one way money moves: issues, transfers, holds, reversals and the ERC-20 faces all come through
+//! [`post`], and every change of a posted balance through [`move_money`].
 //!
-//! Order of the checks, which is part of the interface: reference, authorisation (payer or currency
-//! known, caller allowed), replay, amount, two different accounts, currency, payer, payee, funds.
+//! Everything is read (`case.rs`) and checked (`checks.rs`) before anything is written: a refused order
+//! leaves no trace, also in the middle of a batch.
 
 use alloy_primitives::{Address, B256, FixedBytes, U256};
 use alloy_sol_types::SolEvent;
 use qenex_types::{Currency, TransferKind, TransferStatus};
 
 use super::abi::ILedger;
+use super::case::{Case, Loaded, Record, load};
+use super::order::{Authority, Order, Posted};
 use super::records::{
-    ALLOWANCES, BALANCES, Balance, CurrencySlots, FACE_POSTINGS, HOLDINGS, Outstanding, Parties,
-    Reference, Settlement, TRANSFERS, TransferSlots, face_reference, is_client_reference,
-    transfer_id,
+    BALANCES, Balance, CURRENCIES, FACE_POSTINGS, HOLDINGS, Outstanding, Parties, Pending,
+    Reference, Settlement, face_reference, transfer_id,
 };
-use super::registered;
-use crate::accounts::Party;
-use crate::errors::refuse;
+use crate::accounts::records::Delegation;
+use crate::errors::{encode, refuse};
 use crate::face::abi::ICurrencyToken;
 use crate::registry::LEDGER;
-use crate::storage::Slot;
-use crate::{EngineError, Host, HostError, IQenexErrors, face_address, gas};
+use crate::risk;
+use crate::risk::records::{Count, DAY, FLOWS, count};
+use crate::risk::rules::{is_banded, is_judged};
+use crate::storage::{Days, Narrow, Seconds};
+use crate::{EngineError, Host, HostError, IQenexErrors, Refusal, face_address, gas};
 
-/// By what right money moves. The engine checks it here and nowhere else; further rights (signed
-/// instruction, delegation, approval policy) become further variants.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Authority {
-    /// The caller owns the paying account.
-    Owner(Address),
-    /// The caller has an ERC-20 allowance of the payer: a delegation. It counts only while the
-    /// paying account owns itself, else its owner's word would be bypassed.
-    Allowance(Address),
-    /// The caller issues the currency.
-    Issuer(Address),
+/// How long an officer has to decide on a payment under review, seconds. After that it expires.
+pub(crate) const REVIEW_TIME: u64 = 7 * DAY;
+
+/// Posts an order, or answers a replay with what became of it.
+pub(crate) fn post(
+    host: &mut dyn Host,
+    order: &Order,
+    authority: Authority,
+) -> Result<Posted, EngineError> {
+    match load(host, order, authority)? {
+        Loaded::Replay(first) => Ok(first),
+        Loaded::New(case) => match case.refusal() {
+            Some(refusal) => Err(EngineError::Refused(refusal)),
+            None => carry_out(host, &case),
+        },
+    }
 }
 
-/// A posting as asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Posting {
-    /// What it is. An issue has no payer.
-    pub(crate) kind: TransferKind,
-    /// Whose reference it is: the payer's, or the issuer's.
-    pub(crate) account: Address,
-    /// The client reference; `None` for a posting through a face, which also may be of zero.
-    pub(crate) reference: Option<Reference>,
-    /// The payee.
-    pub(crate) to: Address,
-    /// In which currency.
-    pub(crate) currency: FixedBytes<3>,
-    /// Minor units.
-    pub(crate) amount: u128,
-    /// End-to-end id, or zero.
-    pub(crate) end_to_end_id: B256,
-    /// Hash of the payload kept off chain, or zero.
-    pub(crate) payload_hash: B256,
-    /// By what right.
-    pub(crate) authority: Authority,
-}
+impl Case {
+    /// Where the transfer stands once it is carried out.
+    pub(crate) fn next_status(&self) -> TransferStatus {
+        if self.policy.is_some() {
+            TransferStatus::PendingApproval
+        } else if self.needs_review() {
+            TransferStatus::UnderReview
+        } else if self.order.kind == TransferKind::Hold {
+            TransferStatus::Held
+        } else {
+            TransferStatus::Settled
+        }
+    }
 
-/// What the authorisation found out.
-struct Claim {
-    payer: Option<Party>,
-    allowance: Option<Allowance>,
-}
-
-/// A finite allowance that the posting uses up.
-struct Allowance {
-    slot: Slot<U256>,
-    spender: Address,
-    rest: U256,
-}
-
-/// One side of the posting: the account, and its balance before and after.
-struct Side {
-    party: Party,
-    account: Address,
-    slot: Slot<Balance>,
-    before: Balance,
-    after: Balance,
-}
-
-/// Everything checked and computed, nothing written.
-struct Plan {
-    id: B256,
-    reference: Reference,
-    currency: Currency,
-    record: Option<TransferSlots>,
-    payer: Option<Side>,
-    payee: Side,
-    outstanding: Option<(Slot<Outstanding>, Outstanding)>,
-    allowance: Option<Allowance>,
-    face_count: Option<(Slot<u64>, u64)>,
-}
-
-/// Posts, or answers a replay with the first result. Returns the transfer's id.
-pub(crate) fn post(host: &mut dyn Host, posting: &Posting) -> Result<B256, EngineError> {
-    // Check and compute.
-    let record = match posting.reference {
-        None => None,
-        Some(reference) if is_client_reference(reference) => Some(reference),
-        Some(_) => return refuse(IQenexErrors::InvalidReference {}),
-    };
-    let claim = authorise(host, posting)?;
-    let record = match record {
-        None => None,
-        Some(reference) => {
-            gas::charge_keccak(host, 36)?;
-            let id = transfer_id(posting.account, reference);
-            let slots = TRANSFERS.at(host, &id)?;
-            if is_replay(host, posting, &slots)? {
-                return Ok(id);
+    /// Last second of a transfer that waits. A hold that waits ends when it would end anyhow.
+    fn deadline(&self, status: TransferStatus) -> u64 {
+        match status {
+            TransferStatus::Settled => 0,
+            _ if self.order.kind == TransferKind::Hold => self.order.expires,
+            TransferStatus::PendingApproval => {
+                let time = self.policy.map_or(0, |policy| policy.time);
+                self.now.saturating_add(u64::from(time))
             }
-            Some((id, reference, slots))
+            _ => self.now.saturating_add(REVIEW_TIME),
         }
-    };
-    let plan = plan(host, posting, claim, record)?;
-
-    // Write and emit.
-    if posting.amount > 0 {
-        write(host, posting, &plan)?;
     }
-    emit(host, posting, &plan)?;
-    Ok(plan.id)
 }
 
-fn authorise(host: &mut dyn Host, posting: &Posting) -> Result<Claim, EngineError> {
-    match posting.authority {
-        Authority::Issuer(caller) => {
-            let (_, slots) = registered(host, posting.currency)?;
-            if slots.terms.load(host)?.issuer != caller {
-                return refuse(IQenexErrors::NotAuthorised { caller });
+/// Carries out what was checked.
+pub(crate) fn carry_out(host: &mut dyn Host, case: &Case) -> Result<Posted, EngineError> {
+    host.charge(gas::POSTING)?;
+    let order = &case.order;
+    let status = case.next_status();
+    let Some(record) = case.record else { return carry_out_face(host, case, status) };
+    if order.amount > 0 {
+        remember(host, case)?;
+        write_record(host, case, &record, status)?;
+    }
+    if status == TransferStatus::Settled {
+        let from = case.payer.as_ref().map(|_| order.account);
+        move_money(host, &Movement::of(order, case.currency, record.id, record.reference, from))?;
+        if case.payee.as_ref().is_some_and(|payee| is_judged(payee.kind)) && case.payer.is_some() {
+            receive(host, order.to, case.currency, case.count)?;
+        }
+    } else {
+        wait(host, case, &record, status)?;
+    }
+    risk::say(host, record.id, case)?;
+    Ok(Posted { id: record.id, status })
+}
+
+/// A posting through a face: no record, and it settles at once or not at all, since whoever calls an
+/// ERC-20 takes success for payment.
+fn carry_out_face(
+    host: &mut dyn Host,
+    case: &Case,
+    status: TransferStatus,
+) -> Result<Posted, EngineError> {
+    match status {
+        TransferStatus::Settled => {}
+        TransferStatus::PendingApproval => {
+            let need = case.policy.map_or(0, |policy| policy.required);
+            return refuse(IQenexErrors::ApprovalMissing { have: 0, need });
+        }
+        _ => {
+            let (score, rules) = case
+                .payer
+                .as_ref()
+                .map_or((0, 0), |payer| (payer.verdict.score, payer.verdict.rules));
+            return refuse(IQenexErrors::ReviewRequired { score, rules });
+        }
+    }
+    let order = &case.order;
+    if order.amount == 0 {
+        let transfer =
+            ICurrencyToken::Transfer { from: order.account, to: order.to, value: U256::ZERO };
+        host.log(face_address(case.currency), transfer.encode_log_data())?;
+        return Ok(Posted { id: B256::ZERO, status });
+    }
+    remember(host, case)?;
+    let slot = FACE_POSTINGS.at(host, &order.account)?;
+    let posted = slot.load(host)?;
+    slot.store(host, &posted.saturating_add(1))?;
+    let reference = face_reference(posted);
+    gas::charge_keccak(host, 36)?;
+    let id = transfer_id(order.account, reference);
+    move_money(host, &Movement::of(order, case.currency, id, reference, Some(order.account)))?;
+    if case.payee.as_ref().is_some_and(|payee| is_judged(payee.kind)) {
+        receive(host, order.to, case.currency, case.count)?;
+    }
+    risk::say(host, id, case)?;
+    Ok(Posted { id, status })
+}
+
+/// Uses up allowance and delegation, counts for limits and rules, notes the accounts' activity.
+fn remember(host: &mut dyn Host, case: &Case) -> Result<(), EngineError> {
+    let Some(payer) = &case.payer else {
+        return Ok(case.payee.as_ref().map_or(Ok(()), |payee| payee.touch(host))?);
+    };
+    if let Some(allowance) = &payer.allowance {
+        allowance.slot.store(host, &allowance.rest)?;
+        // Not required by ERC-20; with it every change of the ledger's state has an event.
+        let (owner, spender) = (case.order.account, allowance.spender);
+        let approval = ICurrencyToken::Approval { owner, spender, value: allowance.rest };
+        host.log(face_address(case.currency), approval.encode_log_data())?;
+    }
+    if let Some((slot, delegation)) = &payer.delegation
+        && delegation.cap != Count::GREATEST
+    {
+        let used = delegation.used.plus(case.count.get());
+        slot.store(host, &Delegation { used, ..*delegation })?;
+    }
+    if let Some(counters) = &payer.counters {
+        let banded = is_banded(case.count, case.class.exponent, &payer.terms);
+        counters.flow_slot.store(host, &counters.flow.paid(case.count, banded))?;
+        counters.habit_slot.store(host, &counters.habit.paid(case.count))?;
+        if let Some((slot, pair)) = counters.pair {
+            let today = Days::new(case.now / DAY);
+            if pair.first.get() == 0 {
+                let first = Seconds::new(case.now);
+                slot.store(host, &risk::records::Pair { first, last: today })?;
+            } else if pair.last != today {
+                slot.store(host, &risk::records::Pair { last: today, ..pair })?;
             }
-            Ok(Claim { payer: None, allowance: None })
-        }
-        Authority::Owner(caller) => {
-            let payer = Party::load(host, posting.account)?;
-            if payer.head.owner != caller {
-                return refuse(IQenexErrors::NotAuthorised { caller });
-            }
-            Ok(Claim { payer: Some(payer), allowance: None })
-        }
-        Authority::Allowance(spender) => {
-            let payer = Party::load(host, posting.account)?;
-            if payer.head.owner != posting.account {
-                return refuse(IQenexErrors::NotAuthorised { caller: spender });
-            }
-            let (currency, _) = registered(host, posting.currency)?;
-            let slot = allowance_slot(host, currency, posting.account, spender)?;
-            let allowance = slot.load(host)?;
-            let needed = U256::from(posting.amount);
-            let Some(rest) = allowance.checked_sub(needed) else {
-                return refuse(IQenexErrors::ERC20InsufficientAllowance {
-                    spender,
-                    allowance,
-                    needed,
-                });
-            };
-            // As everywhere in ERC-20, the greatest allowance never runs out.
-            let finite = allowance != U256::MAX;
-            let allowance = finite.then_some(Allowance { slot, spender, rest });
-            Ok(Claim { payer: Some(payer), allowance })
         }
     }
+    payer.party.touch(host)?;
+    Ok(case.payee.as_ref().map_or(Ok(()), |payee| payee.touch(host))?)
 }
 
-/// The slot of an ERC-20 allowance.
-pub(crate) fn allowance_slot(
+/// Counts what came in, for the rule of money that passes through.
+pub(crate) fn receive(
     host: &mut dyn Host,
+    payee: Address,
     currency: Currency,
-    owner: Address,
-    spender: Address,
-) -> Result<Slot<U256>, HostError> {
-    ALLOWANCES.at(host, &currency)?.at(host, &owner)?.at(host, &spender)
+    amount: Count,
+) -> Result<(), HostError> {
+    let slot = FLOWS.at(host, &payee)?.at(host, &currency)?;
+    let flow = slot.load(host)?.at(host.block().timestamp);
+    slot.store(host, &flow.received(amount))
 }
 
-/// Whether this very posting settled before; refuses if another one did under the same reference.
-fn is_replay(
+fn write_record(
     host: &mut dyn Host,
-    posting: &Posting,
-    slots: &TransferSlots,
-) -> Result<bool, EngineError> {
-    let parties = slots.parties.load(host)?;
-    let Some(kind) = parties.kind else {
-        return Ok(false);
+    case: &Case,
+    record: &Record,
+    status: TransferStatus,
+) -> Result<(), HostError> {
+    let order = &case.order;
+    let verdict = case.payer.as_ref().map(|payer| payer.verdict);
+    let parties = Parties {
+        to: order.to,
+        currency: Some(case.currency),
+        kind: Some(order.kind),
+        status: Some(status),
+        authorisation: Some(case.right.authorisation),
+        score: verdict.map_or(0, |verdict| verdict.score),
+        rules: verdict.map_or(0, |verdict| verdict.rules),
     };
-    let currency = parties.currency.map(FixedBytes::from).unwrap_or_default();
-    let same = [
-        ("kind", kind == posting.kind),
-        ("to", parties.to == posting.to),
-        ("currency", currency == posting.currency),
-        ("amount", slots.settlement.load(host)?.amount == posting.amount),
-        ("endToEndId", slots.end_to_end_id.load(host)? == posting.end_to_end_id),
-        ("payloadHash", slots.payload_hash.load(host)? == posting.payload_hash),
-    ];
-    match same.iter().find(|(_, same)| !same) {
-        None => Ok(true),
-        Some((field, _)) => refuse(IQenexErrors::ReferenceConflict { field: (*field).to_owned() }),
+    record.slots.parties.store(host, &parties)?;
+    let expires = Seconds::new(match status {
+        TransferStatus::Rejected => order.expires,
+        _ => case.deadline(status),
+    });
+    let settlement = settlement(host, order.amount, expires);
+    record.slots.settlement.store(host, &settlement)?;
+    // A record is written once, so zero is there already.
+    if !order.end_to_end_id.is_zero() {
+        record.slots.end_to_end_id.store(host, &order.end_to_end_id)?;
     }
-}
-
-fn plan(
-    host: &mut dyn Host,
-    posting: &Posting,
-    claim: Claim,
-    record: Option<(B256, Reference, TransferSlots)>,
-) -> Result<Plan, EngineError> {
-    if posting.amount == 0 && posting.reference.is_some() {
-        return refuse(IQenexErrors::ZeroAmount {});
-    }
-    if claim.payer.is_some() && posting.account == posting.to {
-        return refuse(IQenexErrors::SameAccount {});
-    }
-    let (currency, slots) = registered(host, posting.currency)?;
-    if !slots.terms.load(host)?.active {
-        return refuse(IQenexErrors::CurrencyNotActive { currency: posting.currency });
-    }
-    if let Some(payer) = &claim.payer {
-        payer.require_active()?;
-    }
-    let payee = Party::load(host, posting.to)?;
-    payee.require_active()?;
-
-    let (payer, outstanding) = match claim.payer {
-        Some(party) => (Some(debit(host, posting, party, currency)?), None),
-        None => (None, Some(raise_supply(host, posting, slots)?)),
-    };
-    let payee = credit(host, posting, payee, currency)?;
-    let (id, reference, face_count, record) = match record {
-        Some((id, reference, slots)) => (id, reference, None, Some(slots)),
-        None => {
-            let slot = FACE_POSTINGS.at(host, &posting.account)?;
-            let count = slot.load(host)?;
-            let reference = face_reference(count);
-            gas::charge_keccak(host, 36)?;
-            let id = transfer_id(posting.account, reference);
-            (id, reference, Some((slot, count.saturating_add(1))), None)
-        }
-    };
-    let allowance = claim.allowance;
-    Ok(Plan { id, reference, currency, record, payer, payee, outstanding, allowance, face_count })
-}
-
-fn debit(
-    host: &mut dyn Host,
-    posting: &Posting,
-    party: Party,
-    currency: Currency,
-) -> Result<Side, EngineError> {
-    let slot = BALANCES.at(host, &posting.account)?.at(host, &currency)?;
-    let before = slot.load(host)?;
-    let (available, needed) = (before.available(), posting.amount);
-    if available < needed {
-        return refuse(IQenexErrors::InsufficientFunds { available, needed });
-    }
-    // `needed <= available <= posted`: the subtraction is exact.
-    let after = Balance { posted: before.posted.saturating_sub(needed), ..before };
-    Ok(Side { party, account: posting.account, slot, before, after })
-}
-
-fn credit(
-    host: &mut dyn Host,
-    posting: &Posting,
-    party: Party,
-    currency: Currency,
-) -> Result<Side, EngineError> {
-    let slot = BALANCES.at(host, &posting.to)?.at(host, &currency)?;
-    let before = slot.load(host)?;
-    // A balance is at most the supply, and the supply at most 128 bits: only damaged state fails
-    // here.
-    let posted = before.posted.checked_add(posting.amount).ok_or_else(|| {
-        HostError::Fatal(format!("the balance of {} in {currency} exceeds the supply", posting.to))
-    })?;
-    let after = Balance { posted, ..before };
-    Ok(Side { party, account: posting.to, slot, before, after })
-}
-
-fn raise_supply(
-    host: &mut dyn Host,
-    posting: &Posting,
-    slots: CurrencySlots,
-) -> Result<(Slot<Outstanding>, Outstanding), EngineError> {
-    let Outstanding { supply, cap } = slots.outstanding.load(host)?;
-    match supply.checked_add(posting.amount).filter(|&raised| raised <= cap) {
-        Some(raised) => Ok((slots.outstanding, Outstanding { supply: raised, cap })),
-        None => refuse(IQenexErrors::SupplyCapExceeded { cap, supply, amount: posting.amount }),
-    }
-}
-
-fn write(host: &mut dyn Host, posting: &Posting, plan: &Plan) -> Result<(), HostError> {
-    for side in plan.payer.iter().chain([&plan.payee]) {
-        side.slot.store(host, &side.after)?;
-        match (side.before.posted, side.after.posted) {
-            (0, after) if after > 0 => count_holding(host, side.account, 1)?,
-            (before, 0) if before > 0 => count_holding(host, side.account, -1)?,
-            _ => {}
-        }
-        side.party.touch(host)?;
-    }
-    if let Some((slot, outstanding)) = &plan.outstanding {
-        slot.store(host, outstanding)?;
-    }
-    if let Some(Allowance { slot, rest, .. }) = &plan.allowance {
-        slot.store(host, rest)?;
-    }
-    if let Some((slot, count)) = &plan.face_count {
-        slot.store(host, count)?;
-    }
-    if let Some(record) = &plan.record {
-        let block = host.block();
-        record.parties.store(
-            host,
-            &Parties {
-                to: posting.to,
-                currency: Some(plan.currency),
-                kind: Some(posting.kind),
-                status: Some(TransferStatus::Settled),
-            },
-        )?;
-        record.settlement.store(
-            host,
-            &Settlement { amount: posting.amount, block: block.number, timestamp: block.timestamp },
-        )?;
-        // A record is written once, so zero is there already.
-        if !posting.end_to_end_id.is_zero() {
-            record.end_to_end_id.store(host, &posting.end_to_end_id)?;
-        }
-        if !posting.payload_hash.is_zero() {
-            record.payload_hash.store(host, &posting.payload_hash)?;
-        }
+    if !order.payload_hash.is_zero() {
+        record.slots.payload_hash.store(host, &order.payload_hash)?;
     }
     Ok(())
+}
+
+/// The second word of a transfer whose status changes in this block.
+pub(crate) fn settlement(host: &dyn Host, amount: u128, expires: Seconds) -> Settlement {
+    let block = host.block();
+    Settlement {
+        amount,
+        block: Narrow::new(block.number),
+        timestamp: Seconds::new(block.timestamp),
+        expires,
+    }
+}
+
+/// Makes a transfer wait: for its payee, for approvals or for an officer. The payer's money is held.
+fn wait(
+    host: &mut dyn Host,
+    case: &Case,
+    record: &Record,
+    status: TransferStatus,
+) -> Result<(), EngineError> {
+    let order = &case.order;
+    let expires = Seconds::new(case.deadline(status)).get();
+    let required = case.policy.map_or(0, |policy| policy.required);
+    if status != TransferStatus::Held {
+        let pending = Pending {
+            initiator: case.right.initiator,
+            required,
+            approvals: 0,
+            review: case.needs_review(),
+        };
+        record.slots.pending.store(host, &pending)?;
+    }
+    let Some(payer) = &case.payer else {
+        let event = ILedger::IssueProposed {
+            id: record.id,
+            issuer: order.account,
+            to: order.to,
+            currency: order.currency,
+            amount: order.amount,
+            needed: required,
+            expires,
+        };
+        return Ok(host.log(LEDGER, event.encode_log_data())?);
+    };
+    // `amount <= posted - held` was checked: the sum is at most `posted`.
+    let held = payer.balance.held.saturating_add(order.amount);
+    payer.balance_slot.store(host, &Balance { held, ..payer.balance })?;
+    let event = ILedger::Held {
+        id: record.id,
+        from: order.account,
+        to: order.to,
+        currency: order.currency,
+        amount: order.amount,
+        status: status.number(),
+        expires,
+        clientReference: record.reference,
+        endToEndId: order.end_to_end_id,
+        payloadHash: order.payload_hash,
+    };
+    Ok(host.log(LEDGER, event.encode_log_data())?)
+}
+
+/// Keeps the reference of an order that was refused: a failed reference stays failed.
+pub(crate) fn keep_refused(
+    host: &mut dyn Host,
+    case: &Case,
+    reason: &Refusal,
+) -> Result<B256, EngineError> {
+    let Some(record) = case.record else { return Ok(B256::ZERO) };
+    write_record(host, case, &record, TransferStatus::Rejected)?;
+    let event =
+        ILedger::Rejected { id: record.id, from: case.order.account, reason: encode(reason) };
+    host.log(LEDGER, event.encode_log_data())?;
+    Ok(record.id)
+}
+
+/// Money from one balance to another, from an issue, or to a redemption.
+pub(crate) struct Movement {
+    pub(crate) id: B256,
+    /// The payer; `None` if money is issued.
+    pub(crate) from: Option<Address>,
+    /// The payee; `None` if money is redeemed.
+    pub(crate) to: Option<Address>,
+    pub(crate) currency: Currency,
+    pub(crate) amount: u128,
+    /// Whether it was held at the payer's.
+    pub(crate) held: bool,
+    pub(crate) reference: Reference,
+    pub(crate) end_to_end_id: B256,
+    pub(crate) payload_hash: B256,
+}
+
+impl Movement {
+    fn of(
+        order: &Order,
+        currency: Currency,
+        id: B256,
+        reference: Reference,
+        from: Option<Address>,
+    ) -> Self {
+        Self {
+            id,
+            from,
+            to: (order.kind != TransferKind::Redeem).then_some(order.to),
+            currency,
+            amount: order.amount,
+            held: false,
+            reference,
+            end_to_end_id: order.end_to_end_id,
+            payload_hash: order.payload_hash,
+        }
+    }
+}
+
+/// Moves money that is known to be there, and says so: `Settled` in the ledger's name, `Transfer` in
+/// the face's, so that wallets see every posting.
+pub(crate) fn move_money(host: &mut dyn Host, movement: &Movement) -> Result<(), EngineError> {
+    let &Movement { id, from, to, currency, amount, held, .. } = movement;
+    let damaged = |what: &str| HostError::Fatal(format!("transfer {id}: {what}"));
+    if let Some(from) = from {
+        let slot = BALANCES.at(host, &from)?.at(host, &currency)?;
+        let before = slot.load(host)?;
+        let posted = before.posted.checked_sub(amount);
+        let rest = if held { before.held.checked_sub(amount) } else { Some(before.held) };
+        // What callers checked, or what a hold promises: only damaged state fails here.
+        let after = posted.zip(rest).map(|(posted, held)| Balance { posted, held });
+        let after = after
+            .filter(|after| after.held <= after.posted)
+            .ok_or_else(|| damaged("the payer lacks what was promised"))?;
+        slot.store(host, &after)?;
+        if after.posted == 0 {
+            count_holding(host, from, -1)?;
+        }
+    }
+    if let Some(to) = to {
+        let slot = BALANCES.at(host, &to)?.at(host, &currency)?;
+        let before = slot.load(host)?;
+        let posted = before.posted.checked_add(amount);
+        let posted = posted.ok_or_else(|| damaged("the payee's balance exceeds the supply"))?;
+        slot.store(host, &Balance { posted, ..before })?;
+        if before.posted == 0 {
+            count_holding(host, to, 1)?;
+        }
+    }
+    if from.is_none() || to.is_none() {
+        let slot = CURRENCIES.at(host, &currency)?.outstanding;
+        let before = slot.load(host)?;
+        let after = if from.is_none() {
+            before.raised(amount)
+        } else {
+            let supply = before.supply.checked_sub(amount);
+            supply.map(|supply| Outstanding { supply, ..before })
+        };
+        slot.store(host, &after.ok_or_else(|| damaged("the supply does not cover it"))?)?;
+    }
+    let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+    let settled = ILedger::Settled {
+        id,
+        from,
+        to,
+        currency: currency.into(),
+        amount,
+        clientReference: movement.reference,
+        endToEndId: movement.end_to_end_id,
+        payloadHash: movement.payload_hash,
+    };
+    host.log(LEDGER, settled.encode_log_data())?;
+    let transfer = ICurrencyToken::Transfer { from, to, value: U256::from(amount) };
+    Ok(host.log(face_address(currency), transfer.encode_log_data())?)
 }
 
 /// Counts a currency that an account now has, or has no more.
 fn count_holding(host: &mut dyn Host, account: Address, change: i64) -> Result<(), HostError> {
     let slot = HOLDINGS.at(host, &account)?;
-    let count = slot.load(host)?.checked_add_signed(change).ok_or_else(|| {
+    let holdings = slot.load(host)?.checked_add_signed(change).ok_or_else(|| {
         HostError::Fatal(format!("the holdings of {account} are fewer than none"))
     })?;
-    slot.store(host, &count)
+    slot.store(host, &holdings)
 }
 
-/// `Settled` in the ledger's name, the ERC-20 events in the face's, so that wallets see every
-/// posting.
-fn emit(host: &mut dyn Host, posting: &Posting, plan: &Plan) -> Result<(), HostError> {
-    let face = face_address(plan.currency);
-    let from = plan.payer.as_ref().map_or(Address::ZERO, |payer| payer.account);
-    let to = posting.to;
-    if posting.amount > 0 {
-        let settled = ILedger::Settled {
-            id: plan.id,
-            from,
-            to,
-            currency: posting.currency,
-            amount: posting.amount,
-            clientReference: plan.reference,
-            endToEndId: posting.end_to_end_id,
-            payloadHash: posting.payload_hash,
-        };
-        host.log(LEDGER, settled.encode_log_data())?;
-        if let Some(Allowance { spender, rest, .. }) = plan.allowance {
-            // Not required by ERC-20; with it every change of the ledger's state has an event.
-            let approval = ICurrencyToken::Approval { owner: from, spender, value: rest };
-            host.log(face, approval.encode_log_data())?;
-        }
-    }
-    let transfer = ICurrencyToken::Transfer { from, to, value: U256::from(posting.amount) };
-    host.log(face, transfer.encode_log_data())
+/// A payee's inflow of `amount` minor units of a currency with `exponent` decimals.
+pub(crate) fn receive_minor(
+    host: &mut dyn Host,
+    payee: Address,
+    currency: Currency,
+    amount: u128,
+    exponent: u8,
+) -> Result<(), HostError> {
+    receive(host, payee, currency, count(amount, exponent))
+}
+
+/// The code of a currency in the interface.
+pub(crate) fn code(currency: Option<Currency>) -> FixedBytes<3> {
+    currency.map(FixedBytes::from).unwrap_or_default()
 }

@@ -1,10 +1,10 @@
 //! The ledger's storage: what lies where, and the records' packing.
 
 use alloy_primitives::{Address, B256, FixedBytes, U256, keccak256};
-use qenex_types::{Currency, TransferKind, TransferStatus};
+use qenex_types::{Authorisation, Currency, TransferKind, TransferStatus};
 
 use crate::registry::LEDGER;
-use crate::storage::{Map, Place, ShortString, Slot, nth, packed};
+use crate::storage::{Map, Narrow, Place, Seconds, ShortString, Slot, nth, packed};
 
 packed! {
     /// Money of one account in one currency, minor units. Invariant: `held <= posted`.
@@ -24,14 +24,12 @@ impl Balance {
 }
 
 packed! {
-    /// First word of a currency: what every posting reads.
+    /// First word of a currency. What a payment reads of a currency is the compliance engine's `Class`.
     pub struct Terms {
         /// Who may issue. Zero: there is no such currency.
         issuer: Address,
         /// Digits after the decimal point.
         exponent: u8,
-        /// Whether it may be posted.
-        active: bool,
     }
 }
 
@@ -45,9 +43,17 @@ packed! {
     }
 }
 
+impl Outstanding {
+    /// After an issue, unless it would pass the cap.
+    pub fn raised(self, amount: u128) -> Option<Self> {
+        let supply = self.supply.checked_add(amount).filter(|&supply| supply <= self.cap)?;
+        Some(Self { supply, ..self })
+    }
+}
+
 /// A currency in storage.
 pub struct CurrencySlots {
-    /// Issuer, exponent, status.
+    /// Issuer, exponent.
     pub terms: Slot<Terms>,
     /// Supply and cap.
     pub outstanding: Slot<Outstanding>,
@@ -68,7 +74,7 @@ impl Place for CurrencySlots {
 packed! {
     /// First word of a transfer. The payer is not stored: it is the account whose reference it is.
     pub struct Parties {
-        /// The payee.
+        /// The payee; zero if money is redeemed.
         to: Address,
         /// In which currency.
         currency: Option<Currency>,
@@ -76,6 +82,12 @@ packed! {
         kind: Option<TransferKind>,
         /// Where it stands.
         status: Option<TransferStatus>,
+        /// By what right it was made.
+        authorisation: Option<Authorisation>,
+        /// What the risk rules gave it, 0 to 1000.
+        score: u16,
+        /// Which of them fired: bit n - 1 is rule n.
+        rules: u16,
     }
 }
 
@@ -84,23 +96,68 @@ packed! {
     pub struct Settlement {
         /// Minor units.
         amount: u128,
-        /// Block height.
-        block: u64,
-        /// Block time, seconds.
-        timestamp: u64,
+        /// Height of the block of the last change of status.
+        block: Narrow<48>,
+        /// Its time.
+        timestamp: Seconds,
+        /// Last second of a hold, a review or an approval; 0 for what settled at once.
+        expires: Seconds,
     }
 }
 
-/// A transfer in storage. The last two words stay zero, and cost nothing, without a memo.
+packed! {
+    /// Fifth word of a transfer: what became of it after it was made. Minor units.
+    pub struct Progress {
+        /// The part of a hold that was posted.
+        captured: u128,
+        /// The part of what was posted that was given back. Invariant: at most what was posted.
+        reversed: u128,
+    }
+}
+
+packed! {
+    /// Sixth word of a transfer that waits for somebody.
+    pub struct Pending {
+        /// Whose call or key it came from: may not approve it.
+        initiator: Address,
+        /// Approvals it needs.
+        required: u8,
+        /// Approvals it has.
+        approvals: u8,
+        /// Whether an officer decides after the approvals.
+        review: bool,
+    }
+}
+
+/// A transfer in storage. Words that stay zero cost nothing.
+#[derive(Clone, Copy, Debug)]
 pub struct TransferSlots {
-    /// Payee, currency, kind, status.
+    /// Payee, currency, kind, status, score.
     pub parties: Slot<Parties>,
-    /// Amount, block, time.
+    /// Amount, block, times.
     pub settlement: Slot<Settlement>,
-    /// End-to-end id.
+    /// End-to-end id; of a reversal: the id of what it reverses.
     pub end_to_end_id: Slot<B256>,
     /// Hash of the payload kept off chain.
     pub payload_hash: Slot<B256>,
+    /// Captures and reversals.
+    pub progress: Slot<Progress>,
+    /// Who must still agree.
+    pub pending: Slot<Pending>,
+}
+
+impl TransferSlots {
+    /// The numbers of all its slots.
+    pub const fn numbers(&self) -> [U256; 6] {
+        [
+            self.parties.number(),
+            self.settlement.number(),
+            self.end_to_end_id.number(),
+            self.payload_hash.number(),
+            self.progress.number(),
+            self.pending.number(),
+        ]
+    }
 }
 
 impl Place for TransferSlots {
@@ -110,6 +167,8 @@ impl Place for TransferSlots {
             settlement: Place::place(address, nth(slot, 1)),
             end_to_end_id: Place::place(address, nth(slot, 2)),
             payload_hash: Place::place(address, nth(slot, 3)),
+            progress: Place::place(address, nth(slot, 4)),
+            pending: Place::place(address, nth(slot, 5)),
         }
     }
 }
@@ -128,6 +187,10 @@ pub const HOLDINGS: Map<Address, Slot<u64>> = Map::new(LEDGER, 3);
 pub const FACE_POSTINGS: Map<Address, Slot<u64>> = Map::new(LEDGER, 4);
 /// ERC-20 allowances by currency, owner and spender.
 pub const ALLOWANCES: Map<Currency, Map<Address, Map<Address, Slot<U256>>>> = Map::new(LEDGER, 5);
+/// Approvals of transfers, by transfer and approver.
+pub const APPROVALS: Map<B256, Map<Address, Slot<bool>>> = Map::new(LEDGER, 6);
+/// Nonces of ERC-20 permits (EIP-2612), by currency and owner.
+pub const NONCES: Map<Currency, Map<Address, Slot<u64>>> = Map::new(LEDGER, 7);
 
 /// A client reference.
 pub type Reference = FixedBytes<16>;

@@ -9,13 +9,22 @@ use qenex_types::Currency;
 
 use crate::errors::refuse;
 use crate::{
-    Call, EngineError, Host, HostError, IQenexErrors, Outcome, accounts, face, gas, ledger,
+    Call, EngineError, Host, HostError, IQenexErrors, Outcome, access, accounts, compliance, face,
+    gas, ledger, pq_verify, risk,
 };
 
 /// Profiles of ledger accounts.
 pub const ACCOUNTS: Address = address!("0x5158000000000000000000000000000000000001");
 /// Currencies, balances, transfers.
 pub const LEDGER: Address = address!("0x5158000000000000000000000000000000000002");
+/// Tiers, limits, corridors, deny list, attestations, freezes.
+pub const COMPLIANCE: Address = address!("0x5158000000000000000000000000000000000003");
+/// Counters and rules.
+pub const RISK: Address = address!("0x5158000000000000000000000000000000000004");
+/// Roles, approvals of several, parameters.
+pub const ACCESS: Address = address!("0x5158000000000000000000000000000000000008");
+/// Signatures that resist quantum computers.
+pub const PQ_VERIFY: Address = address!("0x5158000000000000000000000000000000000009");
 
 /// Code of an engine's account, so that Solidity's check for code passes. Never executed.
 pub const ENGINE_CODE: [u8; 1] = [0xef];
@@ -51,8 +60,16 @@ pub struct Engine {
     pub(crate) dispatch: fn(&mut dyn Host, &Call<'_>) -> Result<Vec<u8>, EngineError>,
 }
 
-/// Append only: an address is for ever.
-const ENGINES: [Engine; 3] = [accounts::ENGINE, ledger::ENGINE, face::ENGINE];
+/// By address, which is for ever; the ERC-20 face is the last.
+const ENGINES: [Engine; 7] = [
+    accounts::ENGINE,
+    ledger::ENGINE,
+    compliance::ENGINE,
+    risk::ENGINE,
+    access::ENGINE,
+    pq_verify::ENGINE,
+    face::ENGINE,
+];
 
 /// The selectors of an engine, sorted, and what they do.
 type Functions = Vec<([u8; 4], Mutability)>;

@@ -14,7 +14,9 @@ fn addresses_of_engines_are_the_recorded_ones_and_no_others() {
     let usd: Currency = "USD".parse().unwrap();
     assert_eq!(face_address(usd), USD_FACE);
     assert_eq!(face_currency(USD_FACE), Some(usd));
-    assert_eq!(engine_addresses().collect::<Vec<_>>(), [ACCOUNTS, LEDGER]);
+    let numbers: Vec<u8> = engine_addresses().map(|address| address.0[19]).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 8, 9]);
+    assert!(numbers.is_sorted());
     for (address, expected) in [
         (ACCOUNTS, true),
         (LEDGER, true),
@@ -23,7 +25,7 @@ fn addresses_of_engines_are_the_recorded_ones_and_no_others() {
         (address!("0x5158C00000000000000000000000000000757364"), false),
         (address!("0x5158C00000000000000000000000000001555344"), false),
         (address!("0x5158C00000000000000000000000000000000000"), false),
-        (address!("0x5158000000000000000000000000000000000003"), false),
+        (address!("0x515800000000000000000000000000000000000b"), false),
         (address!("0x5158000000000000000000000000000000555344"), false),
         (Address::ZERO, false),
         (ALICE, false),

@@ -4,10 +4,13 @@
 //! [`Map`] Solidity's `mapping` (slot of a value = keccak(key ‖ slot)). Packed records are declared
 //! with `packed!`, first field lowest, as in a Solidity struct.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use alloy_primitives::{Address, B256, FixedBytes, U256, keccak256};
-use qenex_types::{AccountStatus, AccountType, Currency, TransferKind, TransferStatus};
+use qenex_types::{
+    AccountStatus, AccountType, Authorisation, Corridor, Currency, TransferKind, TransferStatus,
+};
 
 use crate::{Host, HostError, gas};
 
@@ -42,11 +45,25 @@ pub trait Place {
 }
 
 /// One storage word of type `T`.
-#[derive(Debug)]
 pub struct Slot<T> {
     address: Address,
     slot: U256,
     value: PhantomData<fn() -> T>,
+}
+
+// By hand: the derived ones would ask the same of the value's type.
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Slot<T> {}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} slot {:#x}", self.address, self.slot)
+    }
 }
 
 impl<T: Word> Slot<T> {
@@ -177,11 +194,17 @@ macro_rules! key_of_integer {
 key_of_integer!(u8, u16, u64);
 
 /// `bytesN` lies left.
-impl Key for FixedBytes<2> {
-    fn to_key(&self) -> B256 {
-        B256::right_padding_from(self.as_slice())
-    }
+macro_rules! key_of_bytes {
+    ($($length:literal),+) => {$(
+        impl Key for FixedBytes<$length> {
+            fn to_key(&self) -> B256 {
+                B256::right_padding_from(self.as_slice())
+            }
+        }
+    )+};
 }
+
+key_of_bytes!(2, 3);
 
 impl Key for B256 {
     fn to_key(&self) -> B256 {
@@ -327,7 +350,7 @@ macro_rules! field_of_word {
     )+};
 }
 
-field_of_word!(AccountType, AccountStatus, TransferKind, TransferStatus);
+field_of_word!(AccountType, AccountStatus, TransferKind, TransferStatus, Authorisation, Corridor);
 
 /// A number of `BITS` bits, 1 to 64. What would be more stays at the maximum: a sum that saturates
 /// is never below the truth's limit.
@@ -337,6 +360,9 @@ pub struct Narrow<const BITS: u32>(u64);
 impl<const BITS: u32> Narrow<BITS> {
     /// The greatest number.
     pub const MAX: u64 = u64::MAX >> (64 - BITS);
+
+    /// The number [`Self::MAX`].
+    pub const GREATEST: Self = Self(Self::MAX);
 
     /// Takes a number; more than the maximum is the maximum.
     pub fn new(number: impl TryInto<u64>) -> Self {

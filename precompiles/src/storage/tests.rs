@@ -1,8 +1,12 @@
 //! The engines' storage is laid out as the Solidity compiler lays out `layout/Layout.sol`.
 
 use super::*;
-use crate::accounts::{Head, Origin};
-use crate::ledger::records::{Balance, Outstanding, Parties, Settlement, Terms};
+use crate::access::records::{Change, Request, RolePolicy};
+use crate::accounts::records::{Delegation, Head, KeyRecord, Limits, Origin, Policy};
+use crate::compliance::records::{Attestation, Class, CorridorTerms, Denial, Freeze};
+use crate::ledger::records::{Balance, Outstanding, Parties, Pending, Progress, Settlement, Terms};
+use crate::risk;
+use crate::risk::records::{Flow, Habit, Pair};
 
 /// Contract, owner (contract or struct), name, slot, offset and size in bytes.
 type Row = (String, String, String, usize, usize, usize);
@@ -34,6 +38,13 @@ fn packed_rows(contract: &str, owner: &str, slot: usize, fields: &[(&str, usize)
         .collect()
 }
 
+/// The rows of a struct: packed words, and members that fill a word or more, in the order of the
+/// slots; a member of no size takes none here.
+fn struct_rows(contract: &str, owner: &str, words: &[&[(&str, usize)]]) -> Vec<Row> {
+    let rows = words.iter().enumerate();
+    rows.flat_map(|(slot, fields)| packed_rows(contract, owner, slot, fields)).collect()
+}
+
 #[test]
 fn the_layout_is_what_the_solidity_compiler_says() {
     let solidity: Vec<Row> =
@@ -42,32 +53,96 @@ fn the_layout_is_what_the_solidity_compiler_says() {
         let rows = names.iter().enumerate();
         rows.map(|(slot, (name, size))| row(contract, contract, name, (slot, 0, *size))).collect()
     };
+    let map = |name| (name, 32);
+    let word = |name: &'static str| (name, 256);
     let ours: Vec<Row> = [
-        variables("Accounts", &[("admin", 20), ("registrars", 32), ("profiles", 32)]),
-        packed_rows("Accounts", "Profile", 0, Head::FIELDS),
-        packed_rows("Accounts", "Profile", 1, Origin::FIELDS),
+        variables(
+            "Access",
+            &["members", "memberCounts", "rolePolicies", "requests", "changes"].map(map),
+        ),
+        struct_rows("Access", "RolePolicy", &[RolePolicy::FIELDS]),
+        struct_rows("Access", "Request", &[Request::FIELDS]),
+        vec![row("Access", "Request", "approvers", (1, 0, 256))],
+        struct_rows("Access", "Change", &[Change::FIELDS]),
+        variables(
+            "Accounts",
+            &[
+                "profiles",
+                "limits",
+                "keys",
+                "delegations",
+                "payees",
+                "policies",
+                "thresholds",
+                "approvers",
+            ]
+            .map(map),
+        ),
+        struct_rows("Accounts", "Profile", &[Head::FIELDS, Origin::FIELDS]),
+        struct_rows("Accounts", "Limits", &[Limits::FIELDS]),
+        struct_rows("Accounts", "Key", &[KeyRecord::FIELDS]),
+        struct_rows("Accounts", "Delegation", &[Delegation::FIELDS]),
+        struct_rows("Accounts", "Policy", &[Policy::FIELDS]),
+        variables(
+            "Compliance",
+            &[
+                ("classes", 32),
+                ("freezes", 32),
+                ("denials", 32),
+                ("listVersion", 8),
+                ("corridors", 32),
+                ("attestations", 32),
+            ],
+        ),
+        struct_rows("Compliance", "Class", &[Class::FIELDS]),
+        struct_rows(
+            "Compliance",
+            "Freeze",
+            &[Freeze::FIELDS, &[word("caseId")], &[("releasing", 160)]],
+        ),
+        struct_rows("Compliance", "Denial", &[Denial::FIELDS]),
+        struct_rows("Compliance", "CorridorTerms", &[CorridorTerms::FIELDS]),
+        struct_rows("Compliance", "Attestation", &[Attestation::FIELDS]),
         variables(
             "Ledger",
             &[
-                ("currencies", 32),
-                ("balances", 32),
-                ("transfers", 32),
-                ("holdings", 32),
-                ("facePostings", 32),
-                ("allowances", 32),
+                "currencies",
+                "balances",
+                "transfers",
+                "holdings",
+                "facePostings",
+                "allowances",
+                "approvals",
+                "nonces",
+            ]
+            .map(map),
+        ),
+        struct_rows("Ledger", "Balance", &[Balance::FIELDS]),
+        struct_rows("Ledger", "Currency", &[Terms::FIELDS, Outstanding::FIELDS, &[word("name")]]),
+        struct_rows(
+            "Ledger",
+            "Transfer",
+            &[
+                Parties::FIELDS,
+                Settlement::FIELDS,
+                &[word("endToEndId")],
+                &[word("payloadHash")],
+                Progress::FIELDS,
+                Pending::FIELDS,
             ],
         ),
-        packed_rows("Ledger", "Balance", 0, Balance::FIELDS),
-        packed_rows("Ledger", "Currency", 0, Terms::FIELDS),
-        packed_rows("Ledger", "Currency", 1, Outstanding::FIELDS),
-        vec![row("Ledger", "Currency", "name", (2, 0, 32))],
-        packed_rows("Ledger", "Transfer", 0, Parties::FIELDS),
-        packed_rows("Ledger", "Transfer", 1, Settlement::FIELDS),
-        vec![row("Ledger", "Transfer", "endToEndId", (2, 0, 32))],
-        vec![row("Ledger", "Transfer", "payloadHash", (3, 0, 32))],
+        variables("Risk", &["flows", "habits", "pairs", "terms"].map(map)),
+        struct_rows("Risk", "Flow", &[Flow::FIELDS]),
+        struct_rows("Risk", "Habit", &[Habit::FIELDS]),
+        struct_rows("Risk", "Pair", &[Pair::FIELDS]),
+        struct_rows("Risk", "Terms", &[risk::records::Terms::FIELDS]),
     ]
     .concat();
-    assert_eq!(ours, solidity);
+    let sorted = |mut rows: Vec<Row>| {
+        rows.sort();
+        rows
+    };
+    assert_eq!(sorted(ours), sorted(solidity));
 }
 
 #[test]

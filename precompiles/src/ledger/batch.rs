@@ -1,0 +1,132 @@
+//! Many orders in one call: independent of each other, all or none, or signed by their payers.
+
+use alloy_primitives::{Address, B256};
+use qenex_types::TransferStatus;
+
+use super::abi::ILedger;
+use super::case::{Loaded, load};
+use super::order::{Authority, Order};
+use super::post::{carry_out, keep_refused};
+use super::signed;
+use crate::errors::{encode, refuse};
+use crate::{EngineError, Host, IQenexErrors, Refusal, gas};
+
+/// Most orders in one call.
+pub(crate) const MAX_ORDERS: usize = 1_000;
+
+/// Carries out the caller's orders, each with its own result.
+pub(crate) fn batch(
+    host: &mut dyn Host,
+    caller: Address,
+    orders: &[ILedger::Order],
+) -> Result<Vec<ILedger::Result>, EngineError> {
+    require_few(orders.len())?;
+    orders
+        .iter()
+        .map(|order| {
+            let authority = |_: &mut dyn Host| Ok(Authority::Caller(caller));
+            result_of(one(host, order, authority))
+        })
+        .collect()
+}
+
+/// Carries out the caller's orders, all or none.
+pub(crate) fn atomic(
+    host: &mut dyn Host,
+    caller: Address,
+    orders: &[ILedger::Order],
+) -> Result<Vec<ILedger::Result>, EngineError> {
+    require_few(orders.len())?;
+    let mut results = Vec::with_capacity(orders.len());
+    for (index, order) in (0_u64..).zip(orders) {
+        let posted = Order::try_from(order)
+            .and_then(|order| super::post::post(host, &order, Authority::Caller(caller)));
+        match posted {
+            Ok(posted) => results.push(done(posted.id, posted.status)),
+            Err(EngineError::Refused(reason)) => {
+                let reason = encode(&reason);
+                return refuse(IQenexErrors::ItemRefused { index, reason });
+            }
+            Err(host) => return Err(host),
+        }
+    }
+    Ok(results)
+}
+
+/// Carries out signed orders, each with its own result.
+pub(crate) fn submit(
+    host: &mut dyn Host,
+    orders: &[ILedger::SignedOrder],
+) -> Result<Vec<ILedger::Result>, EngineError> {
+    require_few(orders.len())?;
+    host.charge(gas::KECCAK.saturating_mul(2))?;
+    let domain = signed::domain(host.block().chain_id);
+    orders
+        .iter()
+        .map(|signed| {
+            let authority = |host: &mut dyn Host| signed::authority(host, &domain, signed);
+            result_of(one(host, &signed.order, authority))
+        })
+        .collect()
+}
+
+fn require_few(orders: usize) -> Result<(), EngineError> {
+    if orders <= MAX_ORDERS {
+        return Ok(());
+    }
+    let given = u64::try_from(orders).unwrap_or(u64::MAX);
+    refuse(IQenexErrors::TooManyItems { most: 1_000, given })
+}
+
+/// What one order of many came to.
+struct Done {
+    id: B256,
+    status: TransferStatus,
+    reason: Option<Refusal>,
+}
+
+/// Carries out one order. One that is refused is kept under its reference, once it is known that its
+/// giver may use that: else strangers could use up others' references.
+fn one(
+    host: &mut dyn Host,
+    order: &ILedger::Order,
+    authority: impl FnOnce(&mut dyn Host) -> Result<Authority, EngineError>,
+) -> Result<Done, EngineError> {
+    let order = Order::try_from(order)?;
+    let authority = authority(host)?;
+    let case = match load(host, &order, authority)? {
+        Loaded::Replay(first) => {
+            return Ok(Done { id: first.id, status: first.status, reason: None });
+        }
+        Loaded::New(case) => case,
+    };
+    match case.refusal() {
+        None => {
+            let posted = carry_out(host, &case)?;
+            Ok(Done { id: posted.id, status: posted.status, reason: None })
+        }
+        Some(reason) => {
+            let id = keep_refused(host, &case, &reason)?;
+            Ok(Done { id, status: TransferStatus::Rejected, reason: Some(reason) })
+        }
+    }
+}
+
+fn result_of(done: Result<Done, EngineError>) -> Result<ILedger::Result, EngineError> {
+    match done {
+        Ok(Done { id, status, reason: None }) => Ok(self::done(id, status)),
+        Ok(Done { id, status, reason: Some(reason) }) => {
+            Ok(ILedger::Result { id, status: status.number(), reason: encode(&reason) })
+        }
+        Err(EngineError::Refused(reason)) => Ok(ILedger::Result {
+            id: B256::ZERO,
+            status: TransferStatus::Rejected.number(),
+            reason: encode(&reason),
+        }),
+        Err(host) => Err(host),
+    }
+}
+
+fn done(id: B256, status: TransferStatus) -> ILedger::Result {
+    ILedger::Result { id, status: status.number(), reason: Default::default() }
+}

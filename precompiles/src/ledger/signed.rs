@@ -1,0 +1,99 @@
+//! Orders signed with keys of their payers (EIP-712).
+//!
+//! There is no sequential nonce: the client reference is the guard against replay, so thousands of
+//! customers never queue behind one another.
+
+use alloy_primitives::{B256, keccak256};
+use alloy_sol_types::SolValue;
+
+use super::abi::ILedger;
+use super::order::Authority;
+use crate::errors::{refusal, refuse};
+use crate::registry::LEDGER;
+use crate::signatures::{self, Scheme};
+use crate::{EngineError, Host, IQenexErrors, gas};
+
+/// EIP-712 type of what is signed.
+pub(crate) const ORDER_TYPE: &str = "Order(bytes16 clientReference,uint8 kind,address from,address to,\
+    bytes3 currency,uint128 amount,uint64 expires,bytes32 endToEndId,bytes32 payloadHash,\
+    uint64 validAfter,uint64 validBefore)";
+
+/// EIP-712 type of the domain.
+const DOMAIN_TYPE: &str =
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
+
+/// Words hashed for a digest.
+const DIGEST_BYTES: u64 = 12 * 32 + 66;
+
+/// EIP-712 domain separator of the ledger on a chain.
+pub(crate) fn domain(chain_id: u64) -> B256 {
+    let fields = (
+        keccak256(DOMAIN_TYPE),
+        keccak256("QENEX Ledger"),
+        keccak256("1"),
+        alloy_primitives::U256::from(chain_id),
+        LEDGER,
+    );
+    keccak256(fields.abi_encode())
+}
+
+/// What a key signs.
+pub(crate) fn digest(
+    domain: &B256,
+    order: &ILedger::Order,
+    valid_after: u64,
+    valid_before: u64,
+) -> B256 {
+    let mut fields = [0_u8; 12 * 32];
+    let words = [
+        type_hash(),
+        B256::right_padding_from(order.clientReference.as_slice()),
+        B256::left_padding_from(&[order.kind]),
+        order.from.into_word(),
+        order.to.into_word(),
+        B256::right_padding_from(order.currency.as_slice()),
+        B256::left_padding_from(&order.amount.to_be_bytes()),
+        B256::left_padding_from(&order.expires.to_be_bytes()),
+        order.endToEndId,
+        order.payloadHash,
+        B256::left_padding_from(&valid_after.to_be_bytes()),
+        B256::left_padding_from(&valid_before.to_be_bytes()),
+    ];
+    for (to, from) in fields.chunks_exact_mut(32).zip(words) {
+        to.copy_from_slice(from.as_slice());
+    }
+    let mut message = [0_u8; 66];
+    message[0] = 0x19;
+    message[1] = 0x01;
+    message[2..34].copy_from_slice(domain.as_slice());
+    message[34..].copy_from_slice(keccak256(fields).as_slice());
+    keccak256(message)
+}
+
+fn type_hash() -> B256 {
+    static HASH: std::sync::LazyLock<B256> = std::sync::LazyLock::new(|| keccak256(ORDER_TYPE));
+    *HASH
+}
+
+/// The key that signed an order, if it counts now and the signature is right.
+pub(crate) fn authority(
+    host: &mut dyn Host,
+    domain: &B256,
+    signed: &ILedger::SignedOrder,
+) -> Result<Authority, EngineError> {
+    let now = host.block().timestamp;
+    if now < signed.validAfter {
+        return refuse(IQenexErrors::NotYetValid { first: signed.validAfter });
+    }
+    if signed.validBefore != 0 && now > signed.validBefore {
+        return refuse(IQenexErrors::Expired { last: signed.validBefore });
+    }
+    gas::charge_keccak(host, DIGEST_BYTES)?;
+    let scheme = Scheme::from_number(signed.scheme)
+        .ok_or_else(|| refusal(IQenexErrors::InvalidKey { scheme: signed.scheme }))?;
+    host.charge(signatures::gas(scheme, signed.proof.len()))?;
+    let digest = digest(domain, &signed.order, signed.validAfter, signed.validBefore);
+    signatures::signer(scheme, &digest, &signed.proof)
+        .map(Authority::Key)
+        .ok_or_else(|| refusal(IQenexErrors::InvalidSignature {}))
+}
