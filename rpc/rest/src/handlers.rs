@@ -20,7 +20,6 @@ use crate::{
     reference::IdempotencyKey,
     request::{NewAccount, NewPayment, OpenAccountRequest, PaymentRequest},
     server::{Idempotency, OpsContext, RestConfig, RestContext},
-    view::currency_of,
 };
 
 /// What the handlers share.
@@ -208,19 +207,15 @@ pub(crate) async fn get_transaction(
         .ok_or_else(missing)?;
     // Before the chain: what ends in between is then found on the chain.
     let unsettled = app.orders.unsettled(id);
-    let settled = app
+    let recorded = app
         .orders
         .read(move |view| {
-            let Some(settled) = view.settled(id)? else { return Ok(None) };
-            let currency = currency_of(settled.event.currency);
-            let exponent = match currency {
-                Some(currency) => view.exponent(currency)?.unwrap_or(0),
-                None => 0,
-            };
-            Ok(Some(Transaction::settled(&settled, exponent)))
+            let Some(recorded) = view.recorded(id)? else { return Ok(None) };
+            let exponent = view.exponent(recorded.currency)?.unwrap_or(0);
+            Ok(Some(Transaction::recorded(&recorded, exponent)))
         })
         .await?;
-    settled.or(unsettled).map(Json).ok_or_else(missing)
+    recorded.or(unsettled).map(Json).ok_or_else(missing)
 }
 
 /// State of the chain: heights, hashes, validators.

@@ -1,13 +1,16 @@
 //! How answers look. Amounts are always strings in major units, times RFC 3339 in UTC.
 
 use alloy_primitives::{Address, B256, FixedBytes, hex};
-use qenex_types::{AccountStatus, AccountType, Amount, Currency, TransferKind, TransferStatus};
+use qenex_precompiles::risk::rules::Rule;
+use qenex_types::{
+    AccountStatus, AccountType, Amount, Currency, RiskOutcome, TransferKind, TransferStatus,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     problem::Problem,
-    view::{Settled, View, currency_of},
+    view::{Recorded, View, currency_of},
 };
 
 /// An account.
@@ -79,7 +82,7 @@ pub(crate) struct Transaction {
     pub(crate) id: String,
     /// The same as `id`.
     pub(crate) transaction_id: String,
-    /// `TRANSFER` or `ISSUE`.
+    /// `TRANSFER ISSUE HOLD REDEEM REVERSAL`.
     pub(crate) transaction_type: String,
     /// The payer; null if the money was issued.
     pub(crate) from_account: Option<String>,
@@ -91,17 +94,19 @@ pub(crate) struct Transaction {
     /// ISO 4217.
     #[schema(example = "USD")]
     pub(crate) currency: String,
-    /// `SETTLED`: final. `PENDING`: on its way. `REJECTED`: refused by the ledger, see `error`.
+    /// `SETTLED`: final. `PENDING`: on its way. `PENDING_APPROVAL UNDER_REVIEW HELD`: the money is held.
+    /// `REJECTED`: refused by the ledger, see `error`, or by an officer or approver. `VOIDED EXPIRED`: the
+    /// money is the payer's again. `REVERSED`: given back.
     pub(crate) status: String,
     /// The client reference on the chain; it works as `Idempotency-Key` too.
     pub(crate) reference: String,
     /// The id from end to end, as given.
     pub(crate) end_to_end_id: Option<String>,
-    /// Null until risk rules are in force.
+    /// What the risk rules say; null before the ledger has judged it, and of issues.
     pub(crate) risk_metrics: Option<RiskMetrics>,
-    /// Hash of the chain's transaction that settled it.
+    /// Hash of the chain's transaction that gave it its status.
     pub(crate) transaction_hash: Option<String>,
-    /// The block in which it settled.
+    /// The block in which it got its status.
     pub(crate) block_height: Option<u64>,
     /// That block's hash.
     pub(crate) block_hash: Option<String>,
@@ -117,8 +122,10 @@ pub(crate) struct Transaction {
 pub(crate) struct RiskMetrics {
     /// 0 to 1000.
     pub(crate) score: u16,
-    /// `ALLOW REVIEW REJECT`.
+    /// `ALLOW REVIEW`: a payment that the rules reject is refused.
     pub(crate) outcome: String,
+    /// The rules that fired.
+    pub(crate) rules: Vec<String>,
 }
 
 /// Why a payment was refused after it had been accepted.
@@ -184,6 +191,10 @@ impl Account {
                 balances.push(balance);
             }
         }
+        let limits = view.limits(account, home, profile.tier)?;
+        let digits = view.exponent(home)?.unwrap_or(0);
+        let limit =
+            |minor: u128| (minor != u128::MAX).then(|| Amount::from_minor(minor).format(digits));
         let home_balance = home_balance
             .ok_or_else(|| Problem::internal(format!("currency {home} is not registered")))?;
         let word = |name: Option<&'static str>| name.unwrap_or("UNKNOWN").to_owned();
@@ -199,8 +210,8 @@ impl Account {
             status: word(AccountStatus::from_number(profile.status).map(|s| s.as_str())),
             compliance_level: profile.tier,
             jurisdiction: String::from_utf8_lossy(profile.jurisdiction.as_slice()).into_owned(),
-            daily_limit: None,
-            transaction_limit: None,
+            daily_limit: limit(limits.1),
+            transaction_limit: limit(limits.0),
             opened_at: rfc3339(profile.openedAt),
             version: profile.version,
             block_height: view.height(),
@@ -250,26 +261,30 @@ impl Transaction {
         Self { status: TransferStatus::Rejected.to_string(), error: Some(error), ..self }
     }
 
-    /// A settled payment, in a currency with `exponent` digits.
-    pub(crate) fn settled(settled: &Settled, exponent: u8) -> Self {
-        let event = &settled.event;
-        let header = &settled.block.header;
-        let kind = if event.from.is_zero() { TransferKind::Issue } else { TransferKind::Transfer };
+    /// A payment as the ledger holds it, in a currency with `exponent` digits.
+    pub(crate) fn recorded(recorded: &Recorded, exponent: u8) -> Self {
+        let header = &recorded.block.header;
+        let outcome = if recorded.reviewed { RiskOutcome::Review } else { RiskOutcome::Allow };
+        let fired = Rule::ALL.into_iter().filter(|rule| recorded.rules & rule.bit() != 0);
         Self {
-            id: event.id.to_string(),
-            transaction_id: event.id.to_string(),
-            transaction_type: kind.to_string(),
-            from_account: (!event.from.is_zero()).then(|| event.from.to_string()),
-            to_account: event.to.to_string(),
-            amount: Amount::from_minor(event.amount).format(exponent),
-            currency: String::from_utf8_lossy(event.currency.as_slice()).into_owned(),
-            status: TransferStatus::Settled.to_string(),
-            reference: event.clientReference.to_string(),
-            end_to_end_id: memo(event.endToEndId),
-            risk_metrics: None,
-            transaction_hash: Some(settled.transaction_hash.to_string()),
+            id: recorded.id.to_string(),
+            transaction_id: recorded.id.to_string(),
+            transaction_type: recorded.kind.to_string(),
+            from_account: recorded.from.map(|from| from.to_string()),
+            to_account: recorded.to.to_string(),
+            amount: Amount::from_minor(recorded.amount).format(exponent),
+            currency: recorded.currency.to_string(),
+            status: recorded.status.to_string(),
+            reference: recorded.reference.to_string(),
+            end_to_end_id: memo(recorded.end_to_end_id),
+            risk_metrics: recorded.from.map(|_| RiskMetrics {
+                score: recorded.score,
+                outcome: outcome.to_string(),
+                rules: fired.map(|rule| rule.name().to_owned()).collect(),
+            }),
+            transaction_hash: Some(recorded.transaction_hash.to_string()),
             block_height: Some(header.number),
-            block_hash: Some(settled.block.hash.to_string()),
+            block_hash: Some(recorded.block.hash.to_string()),
             block_time: Some(rfc3339(header.timestamp)),
             error: None,
         }

@@ -14,7 +14,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolCall;
 use parking_lot::Mutex;
 use qenex_precompiles::{ACCOUNTS, IAccounts, ILedger, LEDGER, ledger::records::transfer_id};
-use qenex_types::{Amount, AmountError, ErrorCode};
+use qenex_types::{Amount, AmountError, ErrorCode, TransferKind};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, timeout_at},
@@ -383,18 +383,18 @@ impl Order for Payment {
     }
 
     fn look(&self, view: &View<'_>, _: Progress) -> Result<Option<Transaction>, Problem> {
-        let Some(settled) = view.settled(self.ordered.id)? else { return Ok(None) };
-        let (event, order) = (&settled.event, &self.ordered);
+        let Some(recorded) = view.recorded(self.ordered.id)? else { return Ok(None) };
+        let order = &self.ordered;
         let same = [
-            ("type", event.from == order.from),
-            ("to", event.to == order.to),
-            ("currency", currency_of(event.currency) == Some(order.currency)),
-            ("amount", event.amount == order.amount.minor()),
-            ("end_to_end_id", event.endToEndId == order.end_to_end_id),
-            ("payload_hash", event.payloadHash.is_zero()),
+            ("type", recorded.kind == TransferKind::Transfer),
+            ("to", recorded.to == order.to),
+            ("currency", recorded.currency == order.currency),
+            ("amount", recorded.amount == order.amount.minor()),
+            ("end_to_end_id", recorded.end_to_end_id == order.end_to_end_id),
+            ("payload_hash", recorded.payload_hash.is_zero()),
         ];
         match same.iter().find(|(_, same)| !same) {
-            None => Ok(Some(Transaction::settled(&settled, order.exponent))),
+            None => Ok(Some(Transaction::recorded(&recorded, order.exponent))),
             Some((field, _)) => Err(conflict(field)),
         }
     }

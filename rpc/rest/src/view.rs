@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use alloy_consensus::TxReceipt;
-use alloy_primitives::{Address, B256, Bytes, FixedBytes, TxKind};
-use alloy_sol_types::{SolCall, SolEvent};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, TxKind, U256};
+use alloy_sol_types::{SolCall, SolEventInterface};
 use qenex_exec::{CallRequest, CallStatus, Chain, ExecError, Overrides, SealedBlock};
 use qenex_precompiles::{
-    ACCOUNTS, Decoded, IAccounts, ILedger, LEDGER, decode,
-    ledger::records::{Settlement, TRANSFERS},
+    ACCOUNTS, COMPLIANCE, Decoded, IAccounts, ICompliance, ILedger, LEDGER, decode,
+    ledger::records::{Parties, Pending, Settlement, TRANSFERS},
     storage::Word,
 };
-use qenex_types::{Currency, ErrorCode};
+use qenex_types::{Currency, ErrorCode, TransferKind, TransferStatus};
 
 use crate::problem::Problem;
 
@@ -27,10 +27,27 @@ pub(crate) struct View<'a> {
     block: Arc<SealedBlock>,
 }
 
-/// A settled payment.
+/// A payment that the ledger holds.
 #[derive(Clone, Debug)]
-pub(crate) struct Settled {
-    pub(crate) event: ILedger::Settled,
+pub(crate) struct Recorded {
+    pub(crate) id: B256,
+    /// None if the money was issued.
+    pub(crate) from: Option<Address>,
+    pub(crate) to: Address,
+    pub(crate) currency: Currency,
+    pub(crate) amount: u128,
+    pub(crate) kind: TransferKind,
+    pub(crate) status: TransferStatus,
+    pub(crate) reference: FixedBytes<16>,
+    pub(crate) end_to_end_id: B256,
+    pub(crate) payload_hash: B256,
+    /// What the risk rules gave it.
+    pub(crate) score: u16,
+    /// Which of them fired.
+    pub(crate) rules: u16,
+    /// Whether an officer had to decide.
+    pub(crate) reviewed: bool,
+    /// The block of its last change of status.
     pub(crate) block: Arc<SealedBlock>,
     pub(crate) transaction_hash: B256,
 }
@@ -126,32 +143,79 @@ impl<'a> View<'a> {
         self.ask(LEDGER, &question, ErrorCode::UnknownCurrency)
     }
 
-    /// The payment with this id, from the ledger's record and the event of the block it names.
-    pub(crate) fn settled(&self, id: B256) -> Result<Option<Settled>, Problem> {
-        let slot = TRANSFERS.entry(&id).settlement.number();
-        let word = self.chain.storage_at(self.height(), LEDGER, slot).map_err(Problem::internal)?;
-        if word.is_zero() {
-            return Ok(None);
-        }
+    /// Most that an account of this tier may pay at once and in a day, minor units; the greatest number:
+    /// no limit.
+    pub(crate) fn limits(
+        &self,
+        account: Address,
+        currency: Currency,
+        tier: u8,
+    ) -> Result<(u128, u128), Problem> {
+        let question = ICompliance::tierOfCall { currency: currency.into(), tier };
+        let of_tier = self.ask(COMPLIANCE, &question, ErrorCode::UnknownCurrency)?;
+        let question = IAccounts::limitsCall { account, currency: currency.into() };
+        let own = self.ask(ACCOUNTS, &question, ErrorCode::UnknownCurrency)?;
+        let tier = of_tier.map_or((u128::MAX, u128::MAX), |of| (of.perPayment, of.perDay));
+        let own = own.map_or((u128::MAX, u128::MAX), |own| (own.perPayment, own.perDay));
+        Ok((tier.0.min(own.0), tier.1.min(own.1)))
+    }
+
+    /// The payment with this id: the ledger's record, and payer and reference from the event of the
+    /// block that it names.
+    pub(crate) fn recorded(&self, id: B256) -> Result<Option<Recorded>, Problem> {
+        let slots = TRANSFERS.entry(&id);
         let damaged = || Problem::internal(format!("the record of transfer {id} is damaged"));
-        let height = Settlement::from_word(word).ok_or_else(damaged)?.block;
-        let block = self.chain.block(height).map_err(|error| match error {
+        let parties: Parties = self.word(slots.parties.number(), damaged)?;
+        let known = parties.kind.zip(parties.status).zip(parties.currency);
+        let Some(((kind, status), currency)) = known else { return Ok(None) };
+        let settlement: Settlement = self.word(slots.settlement.number(), damaged)?;
+        let pending: Pending = self.word(slots.pending.number(), damaged)?;
+        let block = self.chain.block(settlement.block.get()).map_err(|error| match error {
             ExecError::NotFetched { .. } => Problem::unavailable(error.to_string(), RETRY_SECONDS),
             other => Problem::internal(other),
         })?;
         let block = block.ok_or_else(damaged)?;
         let found = block.receipts.iter().enumerate().find_map(|(index, receipt)| {
-            let event = receipt.logs().iter().find_map(|log| {
-                let topics = log.data.topics();
-                let is_it = log.address == LEDGER
-                    && topics.first() == Some(&ILedger::Settled::SIGNATURE_HASH)
-                    && topics.get(1) == Some(&id);
-                if is_it { ILedger::Settled::decode_log_data(&log.data).ok() } else { None }
-            })?;
-            Some((event, *block.transactions.get(index)?.inner().tx_hash()))
+            let (from, reference) = receipt.logs().iter().find_map(|log| mention(log, id))?;
+            Some((from, reference, *block.transactions.get(index)?.inner().tx_hash()))
         });
         // A posting of the genesis block has a record and no event: it is not a payment.
-        Ok(found.map(|(event, transaction_hash)| Settled { event, block, transaction_hash }))
+        let Some((from, reference, transaction_hash)) = found else { return Ok(None) };
+        Ok(Some(Recorded {
+            id,
+            from: (!from.is_zero()).then_some(from),
+            to: parties.to,
+            currency,
+            amount: settlement.amount,
+            kind,
+            status,
+            reference,
+            end_to_end_id: self.word(slots.end_to_end_id.number(), damaged)?,
+            payload_hash: self.word(slots.payload_hash.number(), damaged)?,
+            score: parties.score,
+            rules: parties.rules,
+            reviewed: pending.review,
+            block,
+            transaction_hash,
+        }))
+    }
+
+    fn word<T: Word>(&self, slot: U256, damaged: impl Fn() -> Problem) -> Result<T, Problem> {
+        let word = self.chain.storage_at(self.height(), LEDGER, slot).map_err(Problem::internal)?;
+        T::from_word(word).ok_or_else(damaged)
+    }
+}
+
+/// Payer and reference, if a log is about this transfer.
+fn mention(log: &Log, id: B256) -> Option<(Address, FixedBytes<16>)> {
+    if log.address != LEDGER || log.data.topics().get(1) != Some(&id) {
+        return None;
+    }
+    match ILedger::ILedgerEvents::decode_log(log).ok()?.data {
+        ILedger::ILedgerEvents::Settled(event) => Some((event.from, event.clientReference)),
+        ILedger::ILedgerEvents::Held(event) => Some((event.from, event.clientReference)),
+        ILedger::ILedgerEvents::Released(event) => Some((event.from, event.clientReference)),
+        _ => None,
     }
 }
 

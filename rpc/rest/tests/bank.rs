@@ -305,7 +305,9 @@ async fn a_payment_between_two_new_accounts_settles_once() {
     assert_eq!(first.text("from_account"), from);
     assert_eq!(first.text("end_to_end_id"), "rent");
     assert_eq!(first.text("reference"), format!("0x{}", key.replace('-', "")));
-    assert_eq!(first.body["risk_metrics"], Value::Null);
+    assert_eq!(first.body["risk_metrics"]["outcome"], "ALLOW");
+    let fired = first.body["risk_metrics"]["rules"].as_array().unwrap();
+    assert!(fired.contains(&json!("new counterparty")), "{fired:?}");
     let height = first.body["block_height"].as_u64().unwrap();
     let block = bank.chain.block(height).unwrap().unwrap();
     assert_eq!(first.text("block_hash"), block.hash.to_string());
