@@ -72,6 +72,11 @@ interface IQenexErrors {
     error NotFrozen(address account);
     error SecondOfficerNeeded(address officer);
     error InvalidAttestation(string field);
+    error InstructionNotOpen(bytes32 id, uint8 status);
+    error NothingToAffirm(bytes32 id, address payer);
+    error NotAffirmed(bytes32 id, uint8 open);
+    error NotAParticipant(bytes32 id, address account);
+    error ParticipantShort(address account, uint128 available, uint128 needed);
 
     // ERC-20 faces: ERC-6093.
     error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);

@@ -6,6 +6,7 @@ import {IAccounts} from "./IAccounts.sol";
 import {ILedger} from "./ILedger.sol";
 import {ICompliance} from "./ICompliance.sol";
 import {IRisk} from "./IRisk.sol";
+import {ISettlement} from "./ISettlement.sol";
 import {IAccess} from "./IAccess.sol";
 import {IPqVerify} from "./IPqVerify.sol";
 import {ICurrencyToken} from "./ICurrencyToken.sol";
@@ -16,6 +17,7 @@ library QenexAddresses {
     ILedger internal constant LEDGER = ILedger(0x5158000000000000000000000000000000000002);
     ICompliance internal constant COMPLIANCE = ICompliance(0x5158000000000000000000000000000000000003);
     IRisk internal constant RISK = IRisk(0x5158000000000000000000000000000000000004);
+    ISettlement internal constant SETTLEMENT = ISettlement(0x5158000000000000000000000000000000000005);
     IAccess internal constant ACCESS = IAccess(0x5158000000000000000000000000000000000008);
     IPqVerify internal constant PQVERIFY = IPqVerify(0x5158000000000000000000000000000000000009);
 

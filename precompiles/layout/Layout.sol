@@ -244,3 +244,43 @@ contract Risk {
     mapping(address payer => mapping(address payee => Pair)) internal pairs;
     mapping(bytes3 code => Terms) internal terms;
 }
+
+contract Settlement {
+    struct Instruction {
+        address instructor;
+        uint8 status;
+        uint8 legs;
+        uint8 open;
+        uint40 expires;
+    }
+
+    struct Leg {
+        address payer;
+        bytes3 currency;
+        bool affirmed;
+        address payee;
+        uint128 amount;
+    }
+
+    struct Cycle {
+        address operator;
+        uint8 status;
+        uint8 participants;
+        bytes3 currency;
+        address account;
+        uint128 gross;
+    }
+
+    struct Position {
+        uint128 owes;
+        uint128 owed;
+    }
+
+    mapping(bytes32 id => Instruction) internal instructions;
+    mapping(bytes32 id => mapping(uint8 index => Leg)) internal legs;
+    mapping(bytes32 id => Cycle) internal cycles;
+    mapping(bytes32 id => mapping(uint8 index => address)) internal participants;
+    mapping(bytes32 id => mapping(address participant => uint8)) internal indices;
+    mapping(bytes32 id => mapping(address participant => Position)) internal positions;
+    mapping(bytes32 id => mapping(bytes32 obligation => bool)) internal obligations;
+}

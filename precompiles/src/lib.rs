@@ -26,6 +26,7 @@ mod memory;
 pub mod pq_verify;
 mod registry;
 pub mod risk;
+pub mod settlement;
 pub mod signatures;
 pub mod storage;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use memory::MemoryHost;
 pub use pq_verify::abi::IPqVerify;
 pub use registry::{
     ACCESS, ACCOUNTS, COMPLIANCE, ENGINE_CODE, ENGINE_NONCE, Engine, LEDGER, Mutability, PQ_VERIFY,
-    RISK, call, engine_addresses, engines, face_address, face_currency, is_engine,
+    RISK, SETTLEMENT, call, engine_addresses, engines, face_address, face_currency, is_engine,
 };
 pub use risk::abi::IRisk;
+pub use settlement::abi::ISettlement;

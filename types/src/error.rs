@@ -128,6 +128,11 @@ catalogue! {
     256 NotFrozen("address account") 409 "The account is not frozen.";
     257 SecondOfficerNeeded("address officer") 403 "Another officer must agree to the release.";
     258 InvalidAttestation("string field") 422 "The attestation cannot have this value.";
+    290 InstructionNotOpen("bytes32 id, uint8 status") 409 "The instruction or cycle is not open.";
+    291 NothingToAffirm("bytes32 id, address payer") 422 "The payer has no leg to affirm.";
+    292 NotAffirmed("bytes32 id, uint8 open") 409 "Not every leg is affirmed.";
+    293 NotAParticipant("bytes32 id, address account") 422 "The account takes no part in the cycle.";
+    294 ParticipantShort("address account, uint128 available, uint128 needed") 422 "A participant's available balance is less than its net position.";
 
     // ERC-20 faces: ERC-6093.
     301 ERC20InsufficientBalance("address sender, uint256 balance, uint256 needed") 422 "The sender's available balance is too low.";

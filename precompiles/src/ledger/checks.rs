@@ -37,6 +37,12 @@ impl Case {
     }
 }
 
+/// The first refusal, by precedence, of a payment whose money need not be there yet.
+pub(crate) fn refusal_without_funds(case: &Case) -> Option<Refusal> {
+    let others = CHECKS.iter().filter(|&&check| !std::ptr::fn_addr_eq(check, funds as Check));
+    others.into_iter().find_map(|check| check(case))
+}
+
 fn amount(case: &Case) -> Option<Refusal> {
     let zero = case.order.amount == 0 && case.order.reference.is_some();
     zero.then(|| IQenexErrors::ZeroAmount {}.into())

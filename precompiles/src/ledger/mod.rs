@@ -36,10 +36,10 @@ use crate::{
 pub mod abi;
 mod batch;
 pub(crate) mod case;
-mod checks;
+pub(crate) mod checks;
 mod explain;
 pub(crate) mod order;
-mod pending;
+pub(crate) mod pending;
 pub(crate) mod post;
 pub mod records;
 mod reverse;

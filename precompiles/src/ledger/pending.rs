@@ -135,6 +135,37 @@ impl Transfer {
         Ok(())
     }
 
+    /// Posts a held amount, all or a part, for somebody who may.
+    pub(crate) fn capture(
+        &self,
+        host: &mut dyn Host,
+        amount: u128,
+        by: Address,
+    ) -> Result<(), EngineError> {
+        // Check.
+        self.require(TransferStatus::Held)?;
+        self.require_in_time(host)?;
+        if amount == 0 {
+            return refuse(IQenexErrors::ZeroAmount {});
+        }
+        let progress = self.record.slots.progress.load(host)?;
+        let rest = self.settlement.amount.saturating_sub(progress.captured);
+        let Some(after) = rest.checked_sub(amount) else {
+            return refuse(IQenexErrors::AmountTooLarge { most: rest, amount });
+        };
+
+        // Write and emit.
+        self.post(host, amount)?;
+        self.say_captured(host, amount, after)?;
+        let captured = progress.captured.saturating_add(amount);
+        self.record.slots.progress.store(host, &Progress { captured, ..progress })?;
+        if after > 0 {
+            return Ok(());
+        }
+        self.set_status(host, TransferStatus::Settled, self.settlement.expires)?;
+        self.say_status(host, TransferStatus::Settled, by)
+    }
+
     /// Gives held money back to the payer.
     fn give_back(
         &self,
@@ -163,7 +194,12 @@ impl Transfer {
         Ok(host.log(LEDGER, event.encode_log_data())?)
     }
 
-    fn captured(&self, host: &mut dyn Host, amount: u128, rest: u128) -> Result<(), EngineError> {
+    fn say_captured(
+        &self,
+        host: &mut dyn Host,
+        amount: u128,
+        rest: u128,
+    ) -> Result<(), EngineError> {
         let event = ILedger::Captured {
             id: self.record.id,
             from: self.account,
@@ -193,14 +229,14 @@ impl Transfer {
         let amount = self.settlement.amount;
         self.post(host, amount)?;
         if self.holds_money() {
-            self.captured(host, amount, 0)?;
+            self.say_captured(host, amount, 0)?;
         }
         self.set_status(host, TransferStatus::Settled, Seconds::default())?;
         self.say_status(host, TransferStatus::Settled, by)
     }
 
     /// Ends without a posting.
-    fn end(
+    pub(crate) fn end(
         &self,
         host: &mut dyn Host,
         status: TransferStatus,
@@ -226,37 +262,15 @@ fn require_payee(
     accounts::delegation_of(host, payee.account, caller, currency, CAPTURE_BIT, None).map(drop)
 }
 
-/// Posts a held amount, all or a part.
+/// Posts a held amount, all or a part, for the payee.
 pub(crate) fn capture(
     host: &mut dyn Host,
     caller: Address,
     call: &ILedger::captureCall,
 ) -> Result<(), EngineError> {
-    // Check.
     let transfer = Transfer::load(host, call.account, call.clientReference)?;
     require_payee(host, &transfer, caller)?;
-    transfer.require(TransferStatus::Held)?;
-    transfer.require_in_time(host)?;
-    let amount = call.amount;
-    if amount == 0 {
-        return refuse(IQenexErrors::ZeroAmount {});
-    }
-    let progress = transfer.record.slots.progress.load(host)?;
-    let rest = transfer.settlement.amount.saturating_sub(progress.captured);
-    let Some(after) = rest.checked_sub(amount) else {
-        return refuse(IQenexErrors::AmountTooLarge { most: rest, amount });
-    };
-
-    // Write and emit.
-    transfer.post(host, amount)?;
-    transfer.captured(host, amount, after)?;
-    let captured = progress.captured.saturating_add(amount);
-    transfer.record.slots.progress.store(host, &Progress { captured, ..progress })?;
-    if after > 0 {
-        return Ok(());
-    }
-    transfer.set_status(host, TransferStatus::Settled, transfer.settlement.expires)?;
-    transfer.say_status(host, TransferStatus::Settled, caller)
+    transfer.capture(host, call.amount, caller)
 }
 
 /// What the rest of a hold becomes when it ends: a hold of which nothing was captured takes `otherwise`.
@@ -307,7 +321,7 @@ pub(crate) fn expire(
 }
 
 /// Whether a transfer waits for somebody.
-const fn waits(status: TransferStatus) -> bool {
+pub(crate) const fn waits(status: TransferStatus) -> bool {
     matches!(
         status,
         TransferStatus::Held | TransferStatus::UnderReview | TransferStatus::PendingApproval

@@ -138,7 +138,7 @@ fn carry_out_face(
 }
 
 /// Uses up allowance and delegation, counts for limits and rules, notes the accounts' activity.
-fn remember(host: &mut dyn Host, case: &Case) -> Result<(), EngineError> {
+pub(crate) fn remember(host: &mut dyn Host, case: &Case) -> Result<(), EngineError> {
     let Some(payer) = &case.payer else {
         return Ok(case.payee.as_ref().map_or(Ok(()), |payee| payee.touch(host))?);
     };

@@ -3,7 +3,7 @@
 //! There is no sequential nonce: the client reference is the guard against replay, so thousands of
 //! customers never queue behind one another.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
 
 use super::abi::ILedger;
@@ -27,13 +27,13 @@ const DIGEST_BYTES: u64 = 12 * 32 + 66;
 
 /// EIP-712 domain separator of the ledger on a chain.
 pub(crate) fn domain(chain_id: u64) -> B256 {
-    let fields = (
-        keccak256(DOMAIN_TYPE),
-        keccak256("QENEX Ledger"),
-        keccak256("1"),
-        alloy_primitives::U256::from(chain_id),
-        LEDGER,
-    );
+    domain_of("QENEX Ledger", chain_id, LEDGER)
+}
+
+/// EIP-712 domain separator of an engine under a name, version "1".
+pub(crate) fn domain_of(name: &str, chain_id: u64, engine: Address) -> B256 {
+    let fields =
+        (keccak256(DOMAIN_TYPE), keccak256(name), keccak256("1"), U256::from(chain_id), engine);
     keccak256(fields.abi_encode())
 }
 

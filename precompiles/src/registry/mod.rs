@@ -10,7 +10,7 @@ use qenex_types::Currency;
 use crate::errors::refuse;
 use crate::{
     Call, EngineError, Host, HostError, IQenexErrors, Outcome, access, accounts, compliance, face,
-    gas, ledger, pq_verify, risk,
+    gas, ledger, pq_verify, risk, settlement,
 };
 
 /// Profiles of ledger accounts.
@@ -21,6 +21,8 @@ pub const LEDGER: Address = address!("0x5158000000000000000000000000000000000002
 pub const COMPLIANCE: Address = address!("0x5158000000000000000000000000000000000003");
 /// Counters and rules.
 pub const RISK: Address = address!("0x5158000000000000000000000000000000000004");
+/// Instructions of several legs, netting.
+pub const SETTLEMENT: Address = address!("0x5158000000000000000000000000000000000005");
 /// Roles, approvals of several, parameters.
 pub const ACCESS: Address = address!("0x5158000000000000000000000000000000000008");
 /// Signatures that resist quantum computers.
@@ -61,11 +63,12 @@ pub struct Engine {
 }
 
 /// By address, which is for ever; the ERC-20 face is the last.
-const ENGINES: [Engine; 7] = [
+const ENGINES: [Engine; 8] = [
     accounts::ENGINE,
     ledger::ENGINE,
     compliance::ENGINE,
     risk::ENGINE,
+    settlement::ENGINE,
     access::ENGINE,
     pq_verify::ENGINE,
     face::ENGINE,

@@ -7,6 +7,7 @@ use crate::compliance::records::{Attestation, Class, CorridorTerms, Denial, Free
 use crate::ledger::records::{Balance, Outstanding, Parties, Pending, Progress, Settlement, Terms};
 use crate::risk;
 use crate::risk::records::{Flow, Habit, Pair};
+use crate::settlement::records::{Cycle, Instruction, Paying, Position};
 
 /// Contract, owner (contract or struct), name, slot, offset and size in bytes.
 type Row = (String, String, String, usize, usize, usize);
@@ -136,6 +137,27 @@ fn the_layout_is_what_the_solidity_compiler_says() {
         struct_rows("Risk", "Habit", &[Habit::FIELDS]),
         struct_rows("Risk", "Pair", &[Pair::FIELDS]),
         struct_rows("Risk", "Terms", &[risk::records::Terms::FIELDS]),
+        variables(
+            "Settlement",
+            &[
+                "instructions",
+                "legs",
+                "cycles",
+                "participants",
+                "indices",
+                "positions",
+                "obligations",
+            ]
+            .map(map),
+        ),
+        struct_rows("Settlement", "Instruction", &[Instruction::FIELDS]),
+        struct_rows("Settlement", "Leg", &[Paying::FIELDS, &[("payee", 160)], &[("amount", 128)]]),
+        struct_rows(
+            "Settlement",
+            "Cycle",
+            &[Cycle::FIELDS, &[("account", 160)], &[("gross", 128)]],
+        ),
+        struct_rows("Settlement", "Position", &[Position::FIELDS]),
     ]
     .concat();
     let sorted = |mut rows: Vec<Row>| {
