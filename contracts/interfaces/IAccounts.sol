@@ -48,7 +48,7 @@ interface IAccounts {
     }
 
     /// @notice An account was opened.
-    event AccountOpened(address indexed account, address indexed owner, uint8 accountType, bytes2 jurisdiction, bytes3 homeCurrency);
+    event AccountOpened(address indexed account, address indexed owner, uint8 accountType, bytes2 jurisdiction, bytes3 homeCurrency, uint8 status);
     /// @notice An account changed its status.
     event StatusChanged(address indexed account, uint8 previous, uint8 current, uint32 version);
     /// @notice An account has another owner.

@@ -205,6 +205,8 @@ interface ILedger {
     function balanceOf(address account, bytes3 currency) external view returns (uint128 posted, uint128 held, uint128 available);
     /// @notice A currency.
     function currency(bytes3 code) external view returns (uint8 exponent, string memory name, address issuer, uint128 cap, bool active);
+    /// @notice The currencies there are, the last one first.
+    function currencies() external view returns (bytes3[] memory);
     /// @notice The money outstanding, minor units.
     function supply(bytes3 code) external view returns (uint128);
     /// @notice The transfer an account made, or the issuer's issue, under a client reference.

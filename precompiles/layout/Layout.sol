@@ -49,10 +49,11 @@ contract Accounts {
         bytes3 homeCurrency;
     }
 
-    struct Limits {
+    struct OwnLimits {
         uint56 perPayment;
         uint56 perDay;
         uint56 perThirtyDays;
+        bool set;
     }
 
     struct Key {
@@ -78,7 +79,7 @@ contract Accounts {
     }
 
     mapping(address => Profile) internal profiles;
-    mapping(address account => mapping(bytes3 code => Limits)) internal limits;
+    mapping(address account => mapping(bytes3 code => OwnLimits)) internal limits;
     mapping(address account => mapping(bytes32 id => Key)) internal keys;
     mapping(address account => mapping(address delegate => mapping(bytes3 code => Delegation))) internal delegations;
     mapping(address account => mapping(address delegate => mapping(address payee => bool))) internal payees;
@@ -185,6 +186,8 @@ contract Ledger {
     mapping(bytes3 code => mapping(address owner => mapping(address spender => uint256))) internal allowances;
     mapping(bytes32 id => mapping(address approver => bool)) internal approvals;
     mapping(bytes3 code => mapping(address owner => uint64)) internal nonces;
+    bytes3 internal latest;
+    mapping(bytes3 code => bytes3) internal previous;
 }
 
 contract Risk {

@@ -47,6 +47,17 @@ impl MemoryHost {
         Self { block, ..Self::default() }
     }
 
+    /// A chain at `block` whose engines have this storage.
+    pub fn with_storage(block: Block, storage: BTreeMap<Address, BTreeMap<U256, U256>>) -> Self {
+        let mut host = Self::new(block);
+        for (address, slots) in storage {
+            let slots = slots.into_iter().filter(|(_, value)| !value.is_zero());
+            host.state.storage.extend(slots.map(|(slot, value)| ((address, slot), value)));
+        }
+        host.begin_transaction(None);
+        host
+    }
+
     /// Moves to another block; forgets the logs and what is warm.
     pub fn set_block(&mut self, block: Block) {
         self.block = block;

@@ -89,7 +89,7 @@ catalogue! {
     217 SameAccount("") 422 "Payer and payee are the same account.";
     218 InsufficientFunds("uint128 available, uint128 needed") 422 "The payer's available balance is too low.";
     219 SupplyCapExceeded("uint128 cap, uint128 supply, uint128 amount") 422 "The currency's supply cap would be exceeded.";
-    220 InvalidReference("") 422 "A client reference is not zero and does not start with eight bytes 0xff.";
+    220 InvalidReference("") 422 "A client reference is not zero and does not start with three bytes 0xff.";
     221 ReferenceConflict("string field") 422 "The client reference was used with different content.";
     222 TransferNotFound("address account, bytes16 clientReference") 404 "The account has no transfer with this reference.";
     223 LimitExceeded("string which, uint128 limit, uint128 used") 422 "The payment would pass a limit.";

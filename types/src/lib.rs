@@ -19,4 +19,4 @@ pub use error::ErrorCode;
 pub use spec::{
     BaseFee, ChainSpec, CurrencySpec, GenesisAccount, LedgerAccountSpec, LedgerSpec, ValidatorSpec,
 };
-pub use transaction::{PooledTransaction, Transaction};
+pub use transaction::{LEDGER, PooledTransaction, Transaction, TransactionBounds};

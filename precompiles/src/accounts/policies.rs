@@ -5,7 +5,9 @@ use alloy_sol_types::SolEvent;
 use qenex_types::Currency;
 
 use super::abi::IAccounts;
-use super::records::{APPROVERS, LIMITS, Limits, POLICIES, PROFILES, Policy, THRESHOLDS, flag};
+use super::records::{
+    APPROVERS, LIMITS, Limits, OwnLimits, POLICIES, PROFILES, Policy, THRESHOLDS, flag,
+};
 use super::{bump, known, require_owner, set_flag};
 use crate::access::{self, Role};
 use crate::errors::refuse;
@@ -28,14 +30,14 @@ pub(crate) fn set_limits(
     let slots = known(host, account)?;
     let (currency, terms) = ledger::registered(host, code)?;
     let exponent = terms.terms.load(host)?.exponent;
-    let limits = Limits {
+    let limits = OwnLimits {
         per_payment: count(perPayment, exponent),
         per_day: count(perDay, exponent),
         per_thirty_days: count(perThirtyDays, exponent),
+        set: true,
     };
 
-    // Write. An account that never had limits has none in its other currencies: zero words there mean
-    // that, see [`limits_of`].
+    // Write.
     LIMITS.at(host, &account)?.at(host, &currency)?.store(host, &limits)?;
     set_flag(host, account, flag::LIMITS, true)?;
     let version = bump(host, &slots)?;
@@ -52,15 +54,13 @@ pub(crate) fn set_limits(
     Ok(host.log(ACCOUNTS, event.encode_log_data())?)
 }
 
-/// The limits of an account that has [`flag::LIMITS`]. A word of zeros was never written: no limit.
-/// (Limits of zero for everything are a status, not limits.)
+/// The limits of an account that has [`flag::LIMITS`].
 pub(crate) fn limits_of(
     host: &mut dyn Host,
     account: Address,
     currency: Currency,
 ) -> Result<Limits, HostError> {
-    let limits = LIMITS.at(host, &account)?.at(host, &currency)?.load(host)?;
-    Ok(if limits == Limits::default() { Limits::NONE } else { limits })
+    Ok(LIMITS.at(host, &account)?.at(host, &currency)?.load(host)?.limits())
 }
 
 /// The limits as the interface shows them.

@@ -77,13 +77,8 @@ pub(crate) fn open(
         accountType: account_type.number(),
         jurisdiction,
         homeCurrency: home_currency,
+        status: status.number(),
     };
-    host.log(ACCOUNTS, event.encode_log_data())?;
-    if status == AccountStatus::Active {
-        return Ok(());
-    }
-    let (previous, current) = (AccountStatus::Active.number(), status.number());
-    let event = IAccounts::StatusChanged { account, previous, current, version: 1 };
     Ok(host.log(ACCOUNTS, event.encode_log_data())?)
 }
 

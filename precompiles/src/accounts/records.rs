@@ -70,16 +70,15 @@ impl Place for ProfileSlots {
     }
 }
 
-packed! {
-    /// Most that may be paid, in counts ([`crate::risk::Count`]). The maximum: no limit.
-    pub struct Limits {
-        /// In one payment.
-        per_payment: Narrow<56>,
-        /// In a day (UTC).
-        per_day: Narrow<56>,
-        /// In a period of 30 days; periods are counted from the Unix epoch.
-        per_thirty_days: Narrow<56>,
-    }
+/// Most that may be paid, in counts ([`crate::risk::Count`]). The maximum: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// In one payment.
+    pub per_payment: Narrow<56>,
+    /// In a day (UTC).
+    pub per_day: Narrow<56>,
+    /// In a period of 30 days; periods are counted from the Unix epoch.
+    pub per_thirty_days: Narrow<56>,
 }
 
 impl Limits {
@@ -97,6 +96,34 @@ impl Limits {
             per_payment: self.per_payment.min(other.per_payment),
             per_day: self.per_day.min(other.per_day),
             per_thirty_days: self.per_thirty_days.min(other.per_thirty_days),
+        }
+    }
+}
+
+packed! {
+    /// An account's own limits in a currency.
+    pub struct OwnLimits {
+        /// In one payment.
+        per_payment: Narrow<56>,
+        /// In a day (UTC).
+        per_day: Narrow<56>,
+        /// In a period of 30 days.
+        per_thirty_days: Narrow<56>,
+        /// Whether they were ever set: limits of zero are limits.
+        set: bool,
+    }
+}
+
+impl OwnLimits {
+    /// What they are; none if they were never set.
+    pub const fn limits(&self) -> Limits {
+        if !self.set {
+            return Limits::NONE;
+        }
+        Limits {
+            per_payment: self.per_payment,
+            per_day: self.per_day,
+            per_thirty_days: self.per_thirty_days,
         }
     }
 }
@@ -150,7 +177,7 @@ packed! {
 /// Profiles.
 pub const PROFILES: Map<Address, ProfileSlots> = Map::new(ACCOUNTS, 0);
 /// Limits of single accounts, by account and currency.
-pub const LIMITS: Map<Address, Map<Currency, Slot<Limits>>> = Map::new(ACCOUNTS, 1);
+pub const LIMITS: Map<Address, Map<Currency, Slot<OwnLimits>>> = Map::new(ACCOUNTS, 1);
 /// Keys by account and id.
 pub const KEYS: Map<Address, Map<B256, Slot<KeyRecord>>> = Map::new(ACCOUNTS, 2);
 /// Delegations by account, delegate and currency.

@@ -47,6 +47,7 @@ fn an_opened_account_is_active_with_version_one() {
     let log = world.host.logs().last().unwrap();
     let event = IAccounts::AccountOpened::decode_log_data_validate(&log.data).unwrap();
     assert_eq!((log.address, event.account, event.owner), (ACCOUNTS, NOBODY, BOB));
+    assert_eq!(event.status, 2);
 }
 
 #[test]
@@ -161,6 +162,9 @@ fn who_enrols_waits_for_a_registrar() {
         homeCurrency: USD,
     };
     world.ok(NOBODY, ACCOUNTS, &enrol);
+    let log = world.host.logs().last().unwrap();
+    let event = IAccounts::AccountOpened::decode_log_data_validate(&log.data).unwrap();
+    assert_eq!((event.owner, event.status), (NOBODY, 1));
     let profile = world.ok(BOB, ACCOUNTS, &IAccounts::profileCall { account: NOBODY });
     assert_eq!((profile.owner, profile.status), (NOBODY, 1));
     let pay = payment(1, ALICE, NOBODY, 5);
@@ -296,6 +300,9 @@ fn own_limits_count_beside_the_tiers() {
     assert_eq!((limits.perPayment, limits.perDay, limits.perThirtyDays), (500, 800, 1_000));
     let none = world.ok(BOB, ACCOUNTS, &IAccounts::limitsCall { account: BOB, currency: USD });
     assert_eq!(none.perDay, u128::MAX);
+    let nothing = IAccounts::setLimitsCall { perPayment: 0, perDay: 0, perThirtyDays: 0, ..set };
+    world.ok(REGISTRAR, ACCOUNTS, &nothing);
+    assert_eq!(pay(&mut world, 6, 1), Err(exceeded("payment", 0, 0)));
 }
 
 #[test]

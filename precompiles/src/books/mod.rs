@@ -12,8 +12,8 @@ use alloy_sol_types::SolEvent;
 use qenex_types::Currency;
 
 use crate::ledger::records::{
-    ALLOWANCES, APPROVALS, BALANCES, Balance, CURRENCIES, FACE_POSTINGS, HOLDINGS, NONCES,
-    Outstanding, TRANSFERS,
+    ALLOWANCES, APPROVALS, BALANCES, Balance, CURRENCIES, FACE_POSTINGS, HOLDINGS, LATEST, NONCES,
+    Outstanding, PREVIOUS, TRANSFERS,
 };
 use crate::storage::Word;
 use crate::{ICurrencyToken, ILedger, LEDGER, face_currency};
@@ -165,6 +165,19 @@ pub fn books<'a>(
     }
 }
 
+/// What a block did to the money, from its logs alone.
+///
+/// # Errors
+///
+/// [`BooksError::UnreadableEvent`]: a block whose books were checked has none.
+pub fn lines<'a>(logs: impl IntoIterator<Item = &'a Log>) -> Result<Books, BooksError> {
+    let mut expected = Expected::default();
+    for log in logs {
+        expected.read(log)?;
+    }
+    Ok(expected.lines)
+}
+
 fn change<T: Word>(
     changes: &BTreeMap<U256, (U256, U256)>,
     slot: U256,
@@ -225,9 +238,11 @@ impl Expected {
         } else if let Some(event) = event::<ILedger::Rejected>(log)? {
             self.record(&event.id);
         } else if let Some(event) = event::<ILedger::CurrencyRegistered>(log)? {
-            let slots = CURRENCIES.entry(&currency(event.currency)?);
+            let currency = currency(event.currency)?;
+            let slots = CURRENCIES.entry(&currency);
             let numbers = [slots.terms.number(), slots.outstanding.number(), slots.name.number()];
             self.slots.extend(numbers);
+            self.slots.extend([LATEST.number(), PREVIOUS.entry(&currency).number()]);
         } else if let Some(event) = event::<ILedger::CapChanged>(log)? {
             let currency = currency(event.currency)?;
             // A line, so that its supply is looked at.

@@ -39,7 +39,8 @@ impl Freeze {
     }
 }
 
-/// Freezes an account, for an officer. A freeze that holds is replaced: another reason, more sides.
+/// Freezes an account, for an officer. A freeze that holds may be replaced by another reason, more sides
+/// or a later end, never by less: that is a release, which takes two officers.
 pub(crate) fn freeze(
     host: &mut dyn Host,
     officer: Address,
@@ -58,11 +59,21 @@ pub(crate) fn freeze(
     if reason.is_zero() {
         return invalid("reason");
     }
-    if until != 0 && until <= host.block().timestamp {
+    let now = host.block().timestamp;
+    if until != 0 && until <= now {
         return invalid("until");
     }
     let slots = FREEZES.at(host, &account)?;
     let before = slots.terms.load(host)?;
+    if before.holds(now) {
+        if before.sides & !sides != 0 {
+            return invalid("sides");
+        }
+        let earlier = until != 0 && until < before.until.get();
+        if earlier || (until != 0 && before.until.get() == 0) {
+            return invalid("until");
+        }
+    }
     // What the account was when nobody had frozen it.
     let previous = if stored == AccountStatus::Frozen {
         before.previous_status().unwrap_or(AccountStatus::Active)

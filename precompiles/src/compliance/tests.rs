@@ -61,16 +61,18 @@ fn a_freeze_stops_its_sides_and_needs_two_officers_to_end() {
     let mut world = World::new();
     let side = |account, side| Refusal::from(IQenexErrors::Frozen { account, side });
     assert_eq!(world.refused(ALICE, COMPLIANCE, &freezing(BOB, 1)), denied(ALICE));
+    let release = ICompliance::releaseCall { account: ALICE };
     world.ok(OFFICER, COMPLIANCE, &freezing(ALICE, 1));
     assert_eq!(pay(&mut world, 1, 1), Err(side(ALICE, 1)));
     world.ok(BOB, LEDGER, &payment(1, BOB, ALICE, 5));
+    world.ok(OFFICER, COMPLIANCE, &release);
+    world.ok(SECOND_OFFICER, COMPLIANCE, &release);
     world.ok(OFFICER, COMPLIANCE, &freezing(ALICE, 2));
     assert_eq!(pay(&mut world, 1, 1), Ok(()));
     assert_eq!(world.refused(BOB, LEDGER, &payment(2, BOB, ALICE, 5)), side(ALICE, 2));
     let profile = world.ok(BOB, ACCOUNTS, &IAccounts::profileCall { account: ALICE });
     assert_eq!(profile.status, 4);
 
-    let release = ICompliance::releaseCall { account: ALICE };
     assert_eq!(world.refused(STRANGER, COMPLIANCE, &release), denied(STRANGER));
     world.ok(OFFICER, COMPLIANCE, &release);
     let second = IQenexErrors::SecondOfficerNeeded { officer: OFFICER };
@@ -81,7 +83,7 @@ fn a_freeze_stops_its_sides_and_needs_two_officers_to_end() {
     let none = IQenexErrors::NotFrozen { account: ALICE };
     assert_eq!(world.refused(OFFICER, COMPLIANCE, &release), none.into());
     let profile = world.ok(BOB, ACCOUNTS, &IAccounts::profileCall { account: ALICE });
-    assert_eq!((profile.status, profile.version), (2, 3));
+    assert_eq!((profile.status, profile.version), (2, 5));
 }
 
 #[test]
@@ -105,6 +107,28 @@ fn a_freeze_whose_time_is_over_stops_nothing() {
     world.ok(SECOND_OFFICER, COMPLIANCE, &release);
     let profile = world.ok(BOB, ACCOUNTS, &IAccounts::profileCall { account: ALICE });
     assert_eq!(profile.status, 3);
+}
+
+/// One officer could otherwise end a freeze by putting a weaker one in its place.
+#[test]
+fn a_freeze_gives_way_only_to_a_stronger_one() {
+    let mut world = World::new();
+    let freeze = |sides, until| ICompliance::freezeCall { until, ..freezing(ALICE, sides) };
+    let invalid =
+        |field: &str| Refusal::from(IQenexErrors::InvalidFreeze { field: field.to_owned() });
+    let (soon, late) = (BLOCK.timestamp + 50, BLOCK.timestamp + 500);
+    world.ok(OFFICER, COMPLIANCE, &freeze(1, soon));
+    assert_eq!(world.refused(OFFICER, COMPLIANCE, &freeze(2, 0)), invalid("sides"));
+    assert_eq!(world.refused(OFFICER, COMPLIANCE, &freeze(1, soon - 1)), invalid("until"));
+    world.ok(OFFICER, COMPLIANCE, &freeze(1, soon));
+    world.ok(SECOND_OFFICER, COMPLIANCE, &freeze(3, late));
+    assert_eq!(world.refused(OFFICER, COMPLIANCE, &freeze(1, late)), invalid("sides"));
+    world.ok(OFFICER, COMPLIANCE, &freeze(3, 0));
+    assert_eq!(world.refused(OFFICER, COMPLIANCE, &freeze(3, late)), invalid("until"));
+    // One whose time is over is no freeze.
+    world.ok(OFFICER, COMPLIANCE, &ICompliance::freezeCall { until: soon, ..freezing(BOB, 3) });
+    world.pass(50);
+    world.ok(OFFICER, COMPLIANCE, &freezing(BOB, 1));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use self::abi::ICurrencyToken::ICurrencyTokenCalls as Calls;
 use crate::errors::refuse;
 use crate::ledger::case::allowance_slot;
 use crate::ledger::order::{Authority, Order};
-use crate::ledger::post::post;
+use crate::ledger::post::post_at_once;
 use crate::ledger::records::NONCES;
 use crate::ledger::{balance, describe, registered};
 use crate::registry::{Engine, decode_call, face_currency};
@@ -155,7 +155,7 @@ fn pay(host: &mut dyn Host, currency: Currency, payment: &Payment) -> Result<(),
         end_to_end_id: B256::ZERO,
         payload_hash: B256::ZERO,
     };
-    match post(host, &order, authority) {
+    match post_at_once(host, &order, authority) {
         Err(EngineError::Refused(Refusal::InsufficientFunds(e))) => {
             let (balance, needed) = (U256::from(e.available), U256::from(e.needed));
             refuse(IQenexErrors::ERC20InsufficientBalance { sender: from, balance, needed })

@@ -6,10 +6,10 @@ use qenex_types::TransferStatus;
 use super::abi::ILedger;
 use super::case::{Loaded, load};
 use super::order::{Authority, Order};
-use super::post::{carry_out, keep_refused};
+use super::post::{carry_out, keep_refused, post_at_once};
 use super::signed;
 use crate::errors::{encode, refuse};
-use crate::{EngineError, Host, IQenexErrors, Refusal, gas};
+use crate::{EngineError, Host, IQenexErrors, Refusal};
 
 /// Most orders in one call.
 pub(crate) const MAX_ORDERS: usize = 1_000;
@@ -21,16 +21,11 @@ pub(crate) fn batch(
     orders: &[ILedger::Order],
 ) -> Result<Vec<ILedger::Result>, EngineError> {
     require_few(orders.len())?;
-    orders
-        .iter()
-        .map(|order| {
-            let authority = |_: &mut dyn Host| Ok(Authority::Caller(caller));
-            result_of(one(host, order, authority))
-        })
-        .collect()
+    orders.iter().map(|order| result_of(one(host, order, Ok(Authority::Caller(caller))))).collect()
 }
 
-/// Carries out the caller's orders, all or none.
+/// Carries out the caller's orders, all or none: what an officer or approvers could still refuse is
+/// refused.
 pub(crate) fn atomic(
     host: &mut dyn Host,
     caller: Address,
@@ -40,7 +35,7 @@ pub(crate) fn atomic(
     let mut results = Vec::with_capacity(orders.len());
     for (index, order) in (0_u64..).zip(orders) {
         let posted = Order::try_from(order)
-            .and_then(|order| super::post::post(host, &order, Authority::Caller(caller)));
+            .and_then(|order| post_at_once(host, &order, Authority::Caller(caller)));
         match posted {
             Ok(posted) => results.push(done(posted.id, posted.status)),
             Err(EngineError::Refused(reason)) => {
@@ -59,15 +54,9 @@ pub(crate) fn submit(
     orders: &[ILedger::SignedOrder],
 ) -> Result<Vec<ILedger::Result>, EngineError> {
     require_few(orders.len())?;
-    host.charge(gas::KECCAK.saturating_mul(2))?;
-    let domain = signed::domain(host.block().chain_id);
-    orders
-        .iter()
-        .map(|signed| {
-            let authority = |host: &mut dyn Host| signed::authority(host, &domain, signed);
-            result_of(one(host, &signed.order, authority))
-        })
-        .collect()
+    let authorities = signed::authorities(host, orders)?;
+    let signed = orders.iter().zip(authorities);
+    signed.map(|(signed, authority)| result_of(one(host, &signed.order, authority))).collect()
 }
 
 fn require_few(orders: usize) -> Result<(), EngineError> {
@@ -90,10 +79,10 @@ struct Done {
 fn one(
     host: &mut dyn Host,
     order: &ILedger::Order,
-    authority: impl FnOnce(&mut dyn Host) -> Result<Authority, EngineError>,
+    authority: Result<Authority, Refusal>,
 ) -> Result<Done, EngineError> {
     let order = Order::try_from(order)?;
-    let authority = authority(host)?;
+    let authority = authority.map_err(EngineError::Refused)?;
     let case = match load(host, &order, authority)? {
         Loaded::Replay(first) => {
             return Ok(Done { id: first.id, status: first.status, reason: None });

@@ -9,7 +9,7 @@ use qenex_types::{Authorisation, Corridor, Currency, TransferKind};
 use super::order::{Authority, Order, Posted, Right};
 use super::records::{
     ALLOWANCES, BALANCES, Balance, CURRENCIES, Outstanding, Reference, TRANSFERS, TransferSlots,
-    is_client_reference, transfer_id,
+    transfer_id,
 };
 use crate::accounts::records::{Delegation, Limits, Policy, flag};
 use crate::accounts::{self, Party};
@@ -106,15 +106,12 @@ struct Claim {
 
 /// Reads all that decides over an order.
 ///
-/// Order of the refusals here, before those of `checks.rs`: reference, right, replay, currency, payee.
+/// Order of the refusals here, before those of `checks.rs`: right, replay, currency, payee.
 pub(crate) fn load(
     host: &mut dyn Host,
     order: &Order,
     authority: Authority,
 ) -> Result<Loaded, EngineError> {
-    if order.reference.is_some_and(|reference| !is_client_reference(reference)) {
-        return refuse(IQenexErrors::InvalidReference {});
-    }
     let claim = authorise(host, order, authority)?;
     let record = match order.reference {
         None => None,

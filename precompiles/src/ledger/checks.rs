@@ -86,7 +86,7 @@ fn corridor(case: &Case) -> Option<Refusal> {
 
 fn payment_limit(case: &Case) -> Option<Refusal> {
     let payer = case.payer.as_ref()?;
-    if payer.limits.per_payment.get() == 0 && case.count.get() > 0 {
+    if case.class.per_payment.get() == 0 && case.count.get() > 0 {
         let tier = payer.party.tier(case.now);
         return Some(IQenexErrors::TierTooLow { tier }.into());
     }

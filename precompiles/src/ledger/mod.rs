@@ -6,7 +6,7 @@
 //! tells.
 //!
 //! Invariants: per currency, the sum of posted balances is the supply; `held <= posted`; a client
-//! reference settles at most once. `../invariants.rs` checks them after random histories.
+//! reference settles at most once. `../../histories` checks them after random histories.
 //!
 //! A customer's transfer touches these storage slots: two profile heads, one word of the currency's
 //! terms, one of the risk rules', two balances, two flows, a habit and a pair, and two to four words of
@@ -19,10 +19,11 @@ use qenex_types::{Currency, MAX_EXPONENT, TransferKind};
 
 use self::abi::ILedger;
 use self::abi::ILedger::ILedgerCalls as Calls;
-use self::order::{Authority, Order, Posted};
+use self::order::{Authority, Order, Posted, client_reference};
 use self::post::post;
 use self::records::{
-    BALANCES, Balance, CURRENCIES, CurrencySlots, HOLDINGS, Outstanding, Reference, Terms,
+    BALANCES, Balance, CURRENCIES, CurrencySlots, HOLDINGS, LATEST, Outstanding, PREVIOUS,
+    Reference, Terms,
 };
 use crate::access::{self, Role};
 use crate::errors::{refusal, refuse};
@@ -174,6 +175,10 @@ fn answer(host: &mut dyn Host, calls: Calls) -> Result<Vec<u8>, EngineError> {
             let terms = describe(host, c.code)?;
             ILedger::currencyCall::abi_encode_returns(&terms)
         }
+        Calls::currencies(_) => {
+            let codes = currencies(host)?.into_iter().map(FixedBytes::from).collect();
+            ILedger::currenciesCall::abi_encode_returns(&codes)
+        }
         Calls::supply(c) => {
             let (_, slots) = registered(host, c.code)?;
             let supply = slots.outstanding.load(host)?.supply;
@@ -230,6 +235,9 @@ pub(crate) fn register_currency(
     slots.terms.store(host, &Terms { issuer, exponent })?;
     slots.outstanding.store(host, &Outstanding { supply: 0, cap })?;
     slots.name.store(host, &stored_name)?;
+    let previous = LATEST.load(host)?;
+    PREVIOUS.at(host, &currency)?.store(host, &previous)?;
+    LATEST.store(host, &Some(currency))?;
     compliance::open_currency(host, currency, exponent)?;
     risk::open_currency(host, currency)?;
     host.charge(gas::MARK)?;
@@ -272,7 +280,7 @@ pub(crate) fn issue(
     let order = Order {
         kind: TransferKind::Issue,
         account: caller,
-        reference: Some(call.clientReference),
+        reference: Some(client_reference(call.clientReference)?),
         to: call.to,
         currency: call.currency,
         amount: call.amount,
@@ -295,6 +303,17 @@ pub(crate) fn registered(
         return Err(unknown());
     }
     Ok((currency, slots))
+}
+
+/// All currencies, the last registered first.
+pub(crate) fn currencies(host: &mut dyn Host) -> Result<Vec<Currency>, HostError> {
+    let mut all = Vec::new();
+    let mut next = LATEST.load(host)?;
+    while let Some(currency) = next {
+        all.push(currency);
+        next = PREVIOUS.at(host, &currency)?.load(host)?;
+    }
+    Ok(all)
 }
 
 /// A currency as the interface shows it.

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, FixedBytes};
 use qenex_types::{Authorisation, TransferKind};
 
 use super::abi::ILedger;
-use super::records::Reference;
+use super::records::{Reference, is_client_reference};
 use crate::errors::{refusal, refuse};
 use crate::{EngineError, IQenexErrors};
 
@@ -20,6 +20,14 @@ pub(crate) enum Authority {
     Allowance(Address),
     /// The caller issues the currency: the one authority without a payer.
     Issuer(Address),
+}
+
+/// A reference that a client gave, unless it is one that clients may not use.
+pub(crate) fn client_reference(reference: Reference) -> Result<Reference, EngineError> {
+    if is_client_reference(reference) {
+        return Ok(reference);
+    }
+    refuse(IQenexErrors::InvalidReference {})
 }
 
 /// A posting as asked for.
@@ -56,7 +64,8 @@ impl Order {
 impl TryFrom<&ILedger::Order> for Order {
     type Error = EngineError;
 
-    /// Refuses kinds that no order has, and payees and times that do not fit the kind.
+    /// Refuses kinds that no order has, payees and times that do not fit the kind, and references that
+    /// no client may use; in this order.
     fn try_from(order: &ILedger::Order) -> Result<Self, EngineError> {
         use TransferKind::{Hold, Redeem, Transfer};
         let kind = TransferKind::from_number(order.kind)
@@ -71,7 +80,7 @@ impl TryFrom<&ILedger::Order> for Order {
         Ok(Self {
             kind,
             account: order.from,
-            reference: Some(order.clientReference),
+            reference: Some(client_reference(order.clientReference)?),
             to: order.to,
             currency: order.currency,
             amount: order.amount,

@@ -9,6 +9,7 @@ use qenex_types::{Currency, TransferKind, TransferStatus};
 
 use super::abi::ILedger;
 use super::case::{Record, record_of};
+use super::order::client_reference;
 use super::post::{Movement, code, move_money, receive_minor, settlement};
 use super::records::{
     APPROVALS, BALANCES, Balance, CURRENCIES, Parties, Pending, Progress, Reference, Settlement,
@@ -248,12 +249,14 @@ impl Transfer {
     }
 }
 
-/// Refuses unless `caller` owns the payee, or is its delegate to capture and void.
+/// Refuses unless `caller` owns the payee, or is its delegate to capture and void. A leg of a settlement
+/// is not the payee's to capture: it is posted with the others or not at all.
 fn require_payee(
     host: &mut dyn Host,
     transfer: &Transfer,
     caller: Address,
 ) -> Result<(), EngineError> {
+    client_reference(transfer.record.reference)?;
     let payee = Party::load(host, transfer.parties.to)?;
     if payee.head.owner == caller {
         return Ok(());

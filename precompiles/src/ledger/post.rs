@@ -16,7 +16,7 @@ use super::records::{
     Reference, Settlement, face_reference, transfer_id,
 };
 use crate::accounts::records::Delegation;
-use crate::errors::{encode, refuse};
+use crate::errors::encode;
 use crate::face::abi::ICurrencyToken;
 use crate::registry::LEDGER;
 use crate::risk;
@@ -34,12 +34,31 @@ pub(crate) fn post(
     order: &Order,
     authority: Authority,
 ) -> Result<Posted, EngineError> {
-    match load(host, order, authority)? {
-        Loaded::Replay(first) => Ok(first),
-        Loaded::New(case) => match case.refusal() {
-            Some(refusal) => Err(EngineError::Refused(refusal)),
-            None => carry_out(host, &case),
-        },
+    post_if(host, order, authority, |_| None)
+}
+
+/// Posts an order that must be done with it: one that would wait for approvals or an officer is refused.
+pub(crate) fn post_at_once(
+    host: &mut dyn Host,
+    order: &Order,
+    authority: Authority,
+) -> Result<Posted, EngineError> {
+    post_if(host, order, authority, Case::waits_for)
+}
+
+fn post_if(
+    host: &mut dyn Host,
+    order: &Order,
+    authority: Authority,
+    further: fn(&Case) -> Option<Refusal>,
+) -> Result<Posted, EngineError> {
+    let case = match load(host, order, authority)? {
+        Loaded::Replay(first) => return Ok(first),
+        Loaded::New(case) => case,
+    };
+    match case.refusal().or_else(|| further(&case)) {
+        Some(refusal) => Err(EngineError::Refused(refusal)),
+        None => carry_out(host, &case),
     }
 }
 
@@ -55,6 +74,16 @@ impl Case {
         } else {
             TransferStatus::Settled
         }
+    }
+
+    /// What it would wait for, as the refusal of a call that cannot wait.
+    pub(crate) fn waits_for(&self) -> Option<Refusal> {
+        if let Some(policy) = self.policy {
+            return Some(IQenexErrors::ApprovalMissing { have: 0, need: policy.required }.into());
+        }
+        let verdict = self.payer.as_ref().filter(|_| self.needs_review())?.verdict;
+        let (score, rules) = (verdict.score, verdict.rules);
+        Some(IQenexErrors::ReviewRequired { score, rules }.into())
     }
 
     /// Last second of a transfer that waits. A hold that waits ends when it would end anyhow.
@@ -76,7 +105,7 @@ pub(crate) fn carry_out(host: &mut dyn Host, case: &Case) -> Result<Posted, Engi
     host.charge(gas::POSTING)?;
     let order = &case.order;
     let status = case.next_status();
-    let Some(record) = case.record else { return carry_out_face(host, case, status) };
+    let Some(record) = case.record else { return carry_out_face(host, case) };
     if order.amount > 0 {
         remember(host, case)?;
         write_record(host, case, &record, status)?;
@@ -94,27 +123,9 @@ pub(crate) fn carry_out(host: &mut dyn Host, case: &Case) -> Result<Posted, Engi
     Ok(Posted { id: record.id, status })
 }
 
-/// A posting through a face: no record, and it settles at once or not at all, since whoever calls an
-/// ERC-20 takes success for payment.
-fn carry_out_face(
-    host: &mut dyn Host,
-    case: &Case,
-    status: TransferStatus,
-) -> Result<Posted, EngineError> {
-    match status {
-        TransferStatus::Settled => {}
-        TransferStatus::PendingApproval => {
-            let need = case.policy.map_or(0, |policy| policy.required);
-            return refuse(IQenexErrors::ApprovalMissing { have: 0, need });
-        }
-        _ => {
-            let (score, rules) = case
-                .payer
-                .as_ref()
-                .map_or((0, 0), |payer| (payer.verdict.score, payer.verdict.rules));
-            return refuse(IQenexErrors::ReviewRequired { score, rules });
-        }
-    }
+/// A posting through a face: no record.
+fn carry_out_face(host: &mut dyn Host, case: &Case) -> Result<Posted, EngineError> {
+    let status = TransferStatus::Settled;
     let order = &case.order;
     if order.amount == 0 {
         let transfer =

@@ -192,22 +192,36 @@ pub const APPROVALS: Map<B256, Map<Address, Slot<bool>>> = Map::new(LEDGER, 6);
 /// Nonces of ERC-20 permits (EIP-2612), by currency and owner.
 pub const NONCES: Map<Currency, Map<Address, Slot<u64>>> = Map::new(LEDGER, 7);
 
+/// The currency that was registered last.
+pub const LATEST: Slot<Option<Currency>> = Slot::new(LEDGER, 8);
+/// The currency that was registered before another: together with [`LATEST`] the list of all.
+pub const PREVIOUS: Map<Currency, Slot<Option<Currency>>> = Map::new(LEDGER, 9);
+
 /// A client reference.
 pub type Reference = FixedBytes<16>;
 
-/// References of postings that came through a face start with eight bytes 0xff; clients' must not.
-const FACE_REFERENCE: [u8; 8] = [0xff; 8];
+/// References that start with three bytes 0xff are the engines' own; clients' must not.
+const ENGINE_REFERENCE: [u8; 3] = [0xff; 3];
 
-/// The reference of an account's posting number `count` through a face.
+/// The reference of an account's posting number `count` through a face: eight bytes 0xff, the number.
 pub fn face_reference(count: u64) -> Reference {
     let mut reference = [0xff; 16];
     reference[8..].copy_from_slice(&count.to_be_bytes());
     Reference::new(reference)
 }
 
+/// The reference of a part of a settlement: 0xfffffffe, twelve bytes of the part's hash. No client can
+/// use it up, and what it names cannot be captured or voided alone.
+pub fn settlement_reference(hash: &B256) -> Reference {
+    let mut reference = [0xff; 16];
+    reference[3] = 0xfe;
+    reference[4..].copy_from_slice(&hash[..12]);
+    Reference::new(reference)
+}
+
 /// Whether a client may use this reference.
 pub fn is_client_reference(reference: Reference) -> bool {
-    !reference.is_zero() && !reference.starts_with(&FACE_REFERENCE)
+    !reference.is_zero() && !reference.starts_with(&ENGINE_REFERENCE)
 }
 
 /// The id of a transfer: keccak256(account ‖ reference).

@@ -6,7 +6,7 @@ use qenex_types::TransferKind;
 
 use super::abi::ILedger;
 use super::case::{Loaded, load};
-use super::order::{Authority, Order, Posted};
+use super::order::{Authority, Order, Posted, client_reference};
 use super::pending::{Transfer, note_reversal, posted};
 use super::post::carry_out;
 use super::records::Progress;
@@ -27,7 +27,7 @@ pub(crate) fn reverse(
     let order = Order {
         kind: TransferKind::Reversal,
         account: original.parties.to,
-        reference: Some(call.clientReference),
+        reference: Some(client_reference(call.clientReference)?),
         to: call.payer,
         currency: FixedBytes::from(original.currency),
         amount: call.amount,

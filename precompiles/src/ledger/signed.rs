@@ -5,13 +5,13 @@
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
+use rayon::prelude::*;
 
 use super::abi::ILedger;
 use super::order::Authority;
-use crate::errors::{refusal, refuse};
 use crate::registry::LEDGER;
 use crate::signatures::{self, Scheme};
-use crate::{EngineError, Host, IQenexErrors, gas};
+use crate::{Block, Host, HostError, IQenexErrors, Refusal, gas};
 
 /// EIP-712 type of what is signed.
 pub(crate) const ORDER_TYPE: &str = "Order(bytes16 clientReference,uint8 kind,address from,address to,\
@@ -21,6 +21,9 @@ pub(crate) const ORDER_TYPE: &str = "Order(bytes16 clientReference,uint8 kind,ad
 /// EIP-712 type of the domain.
 const DOMAIN_TYPE: &str =
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
+
+/// Signatures that are worth a core of their own.
+const CHECKS_AT_LEAST: usize = 8;
 
 /// Words hashed for a digest.
 const DIGEST_BYTES: u64 = 12 * 32 + 66;
@@ -75,25 +78,43 @@ fn type_hash() -> B256 {
     *HASH
 }
 
-/// The key that signed an order, if it counts now and the signature is right.
-pub(crate) fn authority(
+/// The key that signed each order, if it counts now and the signature is right.
+///
+/// All checks are paid for before the first is made, and are made on all cores: they depend on nothing
+/// but the order.
+pub(crate) fn authorities(
     host: &mut dyn Host,
-    domain: &B256,
-    signed: &ILedger::SignedOrder,
-) -> Result<Authority, EngineError> {
-    let now = host.block().timestamp;
+    orders: &[ILedger::SignedOrder],
+) -> Result<Vec<Result<Authority, Refusal>>, HostError> {
+    host.charge(gas::KECCAK.saturating_mul(2))?;
+    let Block { timestamp, chain_id, .. } = host.block();
+    let mut schemes = Vec::with_capacity(orders.len());
+    for signed in orders {
+        let scheme = scheme_of(signed, timestamp);
+        if let Ok(scheme) = scheme {
+            gas::charge_keccak(host, DIGEST_BYTES)?;
+            host.charge(signatures::gas(scheme, signed.proof.len()))?;
+        }
+        schemes.push((signed, scheme));
+    }
+    let domain = domain(chain_id);
+    let check = |(signed, scheme): (&ILedger::SignedOrder, Result<Scheme, Refusal>)| {
+        let digest = digest(&domain, &signed.order, signed.validAfter, signed.validBefore);
+        signatures::signer(scheme?, &digest, &signed.proof)
+            .map(Authority::Key)
+            .ok_or_else(|| IQenexErrors::InvalidSignature {}.into())
+    };
+    Ok(schemes.into_par_iter().with_min_len(CHECKS_AT_LEAST).map(check).collect())
+}
+
+/// The scheme of an order's signature, if both may count now.
+fn scheme_of(signed: &ILedger::SignedOrder, now: u64) -> Result<Scheme, Refusal> {
     if now < signed.validAfter {
-        return refuse(IQenexErrors::NotYetValid { first: signed.validAfter });
+        return Err(IQenexErrors::NotYetValid { first: signed.validAfter }.into());
     }
     if signed.validBefore != 0 && now > signed.validBefore {
-        return refuse(IQenexErrors::Expired { last: signed.validBefore });
+        return Err(IQenexErrors::Expired { last: signed.validBefore }.into());
     }
-    gas::charge_keccak(host, DIGEST_BYTES)?;
-    let scheme = Scheme::from_number(signed.scheme)
-        .ok_or_else(|| refusal(IQenexErrors::InvalidKey { scheme: signed.scheme }))?;
-    host.charge(signatures::gas(scheme, signed.proof.len()))?;
-    let digest = digest(domain, &signed.order, signed.validAfter, signed.validBefore);
-    signatures::signer(scheme, &digest, &signed.proof)
-        .map(Authority::Key)
-        .ok_or_else(|| refusal(IQenexErrors::InvalidSignature {}))
+    Scheme::from_number(signed.scheme)
+        .ok_or_else(|| IQenexErrors::InvalidKey { scheme: signed.scheme }.into())
 }

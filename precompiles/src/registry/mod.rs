@@ -16,7 +16,7 @@ use crate::{
 /// Profiles of ledger accounts.
 pub const ACCOUNTS: Address = address!("0x5158000000000000000000000000000000000001");
 /// Currencies, balances, transfers.
-pub const LEDGER: Address = address!("0x5158000000000000000000000000000000000002");
+pub use qenex_types::LEDGER;
 /// Tiers, limits, corridors, deny list, attestations, freezes.
 pub const COMPLIANCE: Address = address!("0x5158000000000000000000000000000000000003");
 /// Counters and rules.

@@ -9,7 +9,7 @@ use alloy_sol_types::SolCall;
 use self::abi::ISettlement;
 use self::abi::ISettlement::ISettlementCalls as Calls;
 use crate::ledger::order::Authority;
-use crate::ledger::records::{Reference, transfer_id};
+use crate::ledger::records::{Reference, settlement_reference, transfer_id};
 use crate::registry::{Engine, SETTLEMENT, decode_call};
 use crate::{Call, EngineError, Host, HostError, gas};
 
@@ -74,9 +74,9 @@ fn id_of(host: &mut dyn Host, maker: Address, reference: Reference) -> Result<B2
     Ok(transfer_id(maker, reference))
 }
 
-/// The ledger's reference for a part of something here: the first half of keccak256(id ‖ part).
+/// The ledger's reference for a part of something here, from keccak256(id ‖ part).
 fn part_reference(host: &mut dyn Host, id: B256, part: B256) -> Result<Reference, HostError> {
     gas::charge_keccak(host, 64)?;
     let hash = alloy_primitives::keccak256([id.as_slice(), part.as_slice()].concat());
-    Ok(Reference::from_slice(hash.get(..16).unwrap_or_default()))
+    Ok(settlement_reference(&hash))
 }

@@ -16,9 +16,8 @@ use crate::accounts::{Party, Side};
 use crate::errors::refuse;
 use crate::ledger::case::{Loaded, load};
 use crate::ledger::checks;
-use crate::ledger::order::{Authority, Order};
+use crate::ledger::order::{Authority, Order, client_reference};
 use crate::ledger::post::{Movement, move_money, remember};
-use crate::ledger::records::is_client_reference;
 use crate::ledger::{balance, registered};
 use crate::registry::SETTLEMENT;
 use crate::{EngineError, Host, IQenexErrors, compliance};
@@ -101,9 +100,7 @@ pub(super) fn oblige(
     // Check.
     let &ISettlement::obligeCall { id, clientReference, from, to, amount } = call;
     let (slots, _, currency) = running(host, id)?;
-    if !is_client_reference(clientReference) {
-        return refuse(IQenexErrors::InvalidReference {});
-    }
+    client_reference(clientReference)?;
     for account in [from, to] {
         if INDICES.at(host, &id)?.at(host, &account)?.load(host)? == 0 {
             return refuse(IQenexErrors::NotAParticipant { id, account });
@@ -129,16 +126,8 @@ pub(super) fn oblige(
     let Loaded::New(case) = load(host, &order, Authority::Caller(caller))? else {
         return refuse(IQenexErrors::ReferenceConflict { field: "clientReference".into() });
     };
-    if let Some(refusal) = checks::refusal_without_funds(&case) {
+    if let Some(refusal) = checks::refusal_without_funds(&case).or_else(|| case.waits_for()) {
         return refuse(refusal);
-    }
-    if let Some(policy) = case.policy {
-        return refuse(IQenexErrors::ApprovalMissing { have: 0, need: policy.required });
-    }
-    if case.needs_review() {
-        let verdict = case.payer.as_ref().map(|payer| payer.verdict);
-        let (score, rules) = verdict.map_or((0, 0), |verdict| (verdict.score, verdict.rules));
-        return refuse(IQenexErrors::ReviewRequired { score, rules });
     }
     let gross = slots.gross.load(host)?.checked_add(amount);
     let Some(gross) = gross else {

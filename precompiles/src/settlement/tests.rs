@@ -5,7 +5,7 @@ use alloy_primitives::{FixedBytes, I256, U256, keccak256};
 use super::*;
 use crate::testing::{
     ALICE, BLOCK, BOB, CAROL, EUR, FROZEN, OFFICER, REGISTRAR, SECOND_OFFICER, STRANGER, TREASURY,
-    USD, World, freezing, reference,
+    USD, World, freezing, payment, reference,
 };
 use crate::{
     ACCOUNTS, COMPLIANCE, IAccounts, ICompliance, ILedger, IQenexErrors, LEDGER, Refusal, books,
@@ -66,6 +66,29 @@ fn the_last_affirmation_settles_every_leg_at_once() {
     assert_eq!((seen.status, seen.legs), (2, instructing(1).legs));
     let closed = IQenexErrors::InstructionNotOpen { id, status: 2 };
     assert_eq!(world.refused(STRANGER, SETTLEMENT, &settle), closed.into());
+}
+
+/// Else the payee would have the money, and the payer not what it was for.
+#[test]
+fn a_leg_is_not_the_payees_to_capture_or_void() {
+    let mut world = World::new();
+    let id = world.ok(STRANGER, SETTLEMENT, &instructing(1));
+    world.ok(ALICE, SETTLEMENT, &affirm(id, ALICE));
+    let part = keccak256([id, B256::ZERO].concat());
+    let reference = settlement_reference(&part);
+    let query = ILedger::transferOfCall { account: ALICE, clientReference: reference };
+    assert_eq!(world.ok(STRANGER, LEDGER, &query).status, 3);
+    let capture = ILedger::captureCall { account: ALICE, clientReference: reference, amount: 100 };
+    let void = ILedger::voidHoldCall { account: ALICE, clientReference: reference };
+    let refusal = Refusal::from(IQenexErrors::InvalidReference {});
+    assert_eq!(world.refused(BOB, LEDGER, &capture), refusal);
+    assert_eq!(world.refused(BOB, LEDGER, &void), refusal);
+    // Nor can somebody use its reference up.
+    let squat = ILedger::transferCall { clientReference: reference, ..payment(1, BOB, ALICE, 1) };
+    assert_eq!(world.refused(BOB, LEDGER, &squat), refusal);
+    world.ok(BOB, SETTLEMENT, &affirm(id, BOB));
+    world.ok(ALICE, SETTLEMENT, &affirm(id, TREASURY));
+    assert_eq!(world.ok(CAROL, SETTLEMENT, &ISettlement::instructionCall { id }).status, 2);
 }
 
 #[test]
@@ -160,7 +183,7 @@ fn a_leg_under_review_settles_when_an_officer_has_decided() {
     let hash = keccak256([id.as_slice(), B256::ZERO.as_slice()].concat());
     let decide = ILedger::decideCall {
         account: ALICE,
-        clientReference: FixedBytes::from_slice(&hash[..16]),
+        clientReference: settlement_reference(&hash),
         accept: true,
     };
     world.ok(OFFICER, LEDGER, &decide);

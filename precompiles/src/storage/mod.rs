@@ -253,7 +253,7 @@ macro_rules! word_of_field {
     )+};
 }
 
-word_of_field!(u8, u64, u128, bool, Address);
+word_of_field!(u8, u64, u128, bool, Address, Option<Currency>);
 
 macro_rules! field_of_integer {
     ($($type:ty = $bits:literal),+) => {$(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::access::records::{Change, Request, RolePolicy};
-use crate::accounts::records::{Delegation, Head, KeyRecord, Limits, Origin, Policy};
+use crate::accounts::records::{Delegation, Head, KeyRecord, Origin, OwnLimits, Policy};
 use crate::compliance::records::{Attestation, Class, CorridorTerms, Denial, Freeze};
 use crate::ledger::records::{Balance, Outstanding, Parties, Pending, Progress, Settlement, Terms};
 use crate::risk;
@@ -80,7 +80,7 @@ fn the_layout_is_what_the_solidity_compiler_says() {
             .map(map),
         ),
         struct_rows("Accounts", "Profile", &[Head::FIELDS, Origin::FIELDS]),
-        struct_rows("Accounts", "Limits", &[Limits::FIELDS]),
+        struct_rows("Accounts", "OwnLimits", &[OwnLimits::FIELDS]),
         struct_rows("Accounts", "Key", &[KeyRecord::FIELDS]),
         struct_rows("Accounts", "Delegation", &[Delegation::FIELDS]),
         struct_rows("Accounts", "Policy", &[Policy::FIELDS]),
@@ -107,16 +107,17 @@ fn the_layout_is_what_the_solidity_compiler_says() {
         variables(
             "Ledger",
             &[
-                "currencies",
-                "balances",
-                "transfers",
-                "holdings",
-                "facePostings",
-                "allowances",
-                "approvals",
-                "nonces",
-            ]
-            .map(map),
+                ("currencies", 32),
+                ("balances", 32),
+                ("transfers", 32),
+                ("holdings", 32),
+                ("facePostings", 32),
+                ("allowances", 32),
+                ("approvals", 32),
+                ("nonces", 32),
+                ("latest", 3),
+                ("previous", 32),
+            ],
         ),
         struct_rows("Ledger", "Balance", &[Balance::FIELDS]),
         struct_rows("Ledger", "Currency", &[Terms::FIELDS, Outstanding::FIELDS, &[word("name")]]),

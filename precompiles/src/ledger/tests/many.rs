@@ -5,7 +5,7 @@ use alloy_primitives::keccak256;
 use super::*;
 use crate::signatures::{Scheme, key_id};
 use crate::testing::{BLOCK, OFFICER};
-use crate::{COMPLIANCE, IAccounts};
+use crate::{ACCOUNTS, COMPLIANCE, IAccounts, ICompliance};
 
 fn order(n: u128, from: Address, to: Address, amount: u128) -> ILedger::Order {
     ILedger::Order {
@@ -71,6 +71,32 @@ fn in_an_atomic_call_all_orders_stand_or_none() {
     let results = world.ok(ALICE, LEDGER, &ILedger::atomicCall { orders: good });
     assert!(results.iter().all(|result| result.status == 4));
     assert_eq!(world.posted(BOB, USD), 1_200);
+}
+
+/// What waits could still be refused when the others have long been posted.
+#[test]
+fn an_atomic_call_takes_no_order_that_would_wait() {
+    let mut world = World::new();
+    let approver = IAccounts::setApproverCall { account: ALICE, approver: BOB, allowed: true };
+    world.ok(ALICE, ACCOUNTS, &approver);
+    let policy = IAccounts::setPolicyCall { account: ALICE, required: 1, time: 60 };
+    world.ok(ALICE, ACCOUNTS, &policy);
+    let threshold = IAccounts::setThresholdCall { account: ALICE, currency: USD, threshold: 500 };
+    world.ok(REGISTRAR, ACCOUNTS, &threshold);
+    let reason = |refusal| {
+        let Refusal::ItemRefused(item) = refusal else { panic!("{refusal:?}") };
+        (item.index, crate::decode(&item.reason).unwrap().refusal)
+    };
+    let call = |last| ILedger::atomicCall { orders: vec![order(1, ALICE, BOB, 100), last] };
+    let refusal = world.refused(ALICE, LEDGER, &call(order(2, ALICE, BOB, 500)));
+    let missing = IQenexErrors::ApprovalMissing { have: 0, need: 1 };
+    assert_eq!(reason(refusal), (1, missing.into()));
+    let types = ICompliance::requireAttestationsCall { currency: USD, tier: 0, types: 1 };
+    world.ok(OFFICER, COMPLIANCE, &types);
+    let refusal = world.refused(ALICE, LEDGER, &call(order(2, ALICE, BOB, 5)));
+    let (index, refusal) = reason(refusal);
+    assert_eq!(index, 0);
+    assert!(matches!(refusal, Refusal::ReviewRequired(_)), "{refusal:?}");
 }
 
 #[test]

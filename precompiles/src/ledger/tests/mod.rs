@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 
 use super::records::{
     ALLOWANCES, FACE_POSTINGS, Parties, Settlement, TRANSFERS, face_reference, is_client_reference,
-    transfer_id,
+    settlement_reference, transfer_id,
 };
 use super::*;
 use crate::storage::{Narrow, Seconds, Word};
@@ -486,6 +486,8 @@ fn references_of_clients_and_of_faces_do_not_meet() {
     assert!(
         !is_client_reference(face_reference(0)) && !is_client_reference(face_reference(u64::MAX))
     );
+    let settlement = settlement_reference(&B256::repeat_byte(0xff));
+    assert!(!is_client_reference(settlement) && settlement[3] != face_reference(u64::MAX)[3]);
     assert!(is_client_reference(reference(1)) && is_client_reference(reference(u128::MAX >> 1)));
     assert_eq!(
         face_reference(3),

@@ -1,44 +1,43 @@
-//! A small world for the engines' tests: roles, two currencies, six accounts.
+//! A small world for tests: roles, two currencies, six accounts.
 
 use alloy_primitives::{Address, B256, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolInterface};
 use qenex_types::{CurrencySpec, LedgerAccountSpec, LedgerSpec, Role};
 
-use crate::genesis::carry_out;
-use crate::ledger::records::Reference;
-use crate::{
-    ACCESS, Block, COMPLIANCE, Call, HostError, IAccess, IAccounts, ICompliance, ILedger, LEDGER,
-    MemoryHost, Outcome, Refusal,
+use qenex_precompiles::ledger::records::Reference;
+use qenex_precompiles::{
+    ACCESS, ACCOUNTS, Block, COMPLIANCE, Call, HostError, IAccess, IAccounts, ICompliance, ILedger,
+    LEDGER, MemoryHost, Outcome, Refusal, genesis,
 };
 
-pub(crate) const ADMIN: Address = Address::repeat_byte(0xad);
-pub(crate) const REGISTRAR: Address = Address::repeat_byte(0x7e);
-pub(crate) const ISSUER: Address = Address::repeat_byte(0x15);
-pub(crate) const OFFICER: Address = Address::repeat_byte(0x0f);
-pub(crate) const SECOND_OFFICER: Address = Address::repeat_byte(0x1f);
-pub(crate) const RISK_OFFICER: Address = Address::repeat_byte(0x2f);
-pub(crate) const ATTESTOR: Address = Address::repeat_byte(0xa7);
-pub(crate) const GUARDIAN: Address = Address::repeat_byte(0x94);
-pub(crate) const STRANGER: Address = Address::repeat_byte(0x99);
+pub const ADMIN: Address = Address::repeat_byte(0xad);
+pub const REGISTRAR: Address = Address::repeat_byte(0x7e);
+pub const ISSUER: Address = Address::repeat_byte(0x15);
+pub const OFFICER: Address = Address::repeat_byte(0x0f);
+pub const SECOND_OFFICER: Address = Address::repeat_byte(0x1f);
+pub const RISK_OFFICER: Address = Address::repeat_byte(0x2f);
+pub const ATTESTOR: Address = Address::repeat_byte(0xa7);
+pub const GUARDIAN: Address = Address::repeat_byte(0x94);
+pub const STRANGER: Address = Address::repeat_byte(0x99);
 /// Own themselves. ALICE has 1,000.00 USD and 500.00 EUR, BOB 10.00 USD, CAROL nothing.
-pub(crate) const ALICE: Address = Address::repeat_byte(0xa1);
-pub(crate) const BOB: Address = Address::repeat_byte(0xb2);
-pub(crate) const CAROL: Address = Address::repeat_byte(0xc3);
+pub const ALICE: Address = Address::repeat_byte(0xa1);
+pub const BOB: Address = Address::repeat_byte(0xb2);
+pub const CAROL: Address = Address::repeat_byte(0xc3);
 /// Owned by ALICE, has 300.00 USD.
-pub(crate) const TREASURY: Address = Address::repeat_byte(0x72);
+pub const TREASURY: Address = Address::repeat_byte(0x72);
 /// Owned by themselves, 50.00 USD each, FROZEN and CLOSED (CLOSED has nothing).
-pub(crate) const FROZEN: Address = Address::repeat_byte(0xf0);
-pub(crate) const CLOSED: Address = Address::repeat_byte(0xc1);
+pub const FROZEN: Address = Address::repeat_byte(0xf0);
+pub const CLOSED: Address = Address::repeat_byte(0xc1);
 /// Never opened.
-pub(crate) const NOBODY: Address = Address::repeat_byte(0x0e);
+pub const NOBODY: Address = Address::repeat_byte(0x0e);
 
-pub(crate) const USD: FixedBytes<3> = FixedBytes(*b"USD");
-pub(crate) const EUR: FixedBytes<3> = FixedBytes(*b"EUR");
-pub(crate) const XXX: FixedBytes<3> = FixedBytes(*b"XXX");
+pub const USD: FixedBytes<3> = FixedBytes(*b"USD");
+pub const EUR: FixedBytes<3> = FixedBytes(*b"EUR");
+pub const XXX: FixedBytes<3> = FixedBytes(*b"XXX");
 
-pub(crate) const BLOCK: Block = Block { number: 7, timestamp: 1_800_000_000, chain_id: 5_158 };
+pub const BLOCK: Block = Block { number: 7, timestamp: 1_800_000_000, chain_id: 5_158 };
 
-pub(crate) fn spec() -> LedgerSpec {
+pub fn spec() -> LedgerSpec {
     let currency = |code: &str, name: &str| CurrencySpec {
         code: code.into(),
         exponent: 2,
@@ -71,16 +70,20 @@ pub(crate) fn spec() -> LedgerSpec {
 
 /// A chain with the engines at work.
 #[derive(Clone, Debug)]
-pub(crate) struct World {
-    pub(crate) host: MemoryHost,
+pub struct World {
+    pub host: MemoryHost,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        let mut host = MemoryHost::new(BLOCK);
-        carry_out(&mut host, &spec()).unwrap();
-        host.set_block(BLOCK);
-        let mut world = Self { host };
+    pub fn new() -> Self {
+        let storage = genesis(&spec(), BLOCK).unwrap();
+        let mut world = Self { host: MemoryHost::with_storage(BLOCK, storage) };
         for (role, member) in [
             (Role::ComplianceOfficer, OFFICER),
             (Role::ComplianceOfficer, SECOND_OFFICER),
@@ -92,33 +95,30 @@ impl World {
             world.ok(ADMIN, ACCESS, &call);
         }
         let close = IAccounts::setStatusCall { account: CLOSED, status: 5 };
-        world.ok(REGISTRAR, crate::ACCOUNTS, &close);
+        world.ok(REGISTRAR, ACCOUNTS, &close);
         world.ok(OFFICER, COMPLIANCE, &freezing(FROZEN, 3));
         world.host.set_block(Block { number: 8, timestamp: BLOCK.timestamp + 1, ..BLOCK });
         world
     }
 
     /// One transaction with one call.
-    pub(crate) fn raw(&mut self, call: &Call<'_>) -> Result<Outcome, HostError> {
+    pub fn raw(&mut self, call: &Call<'_>) -> Result<Outcome, HostError> {
         self.host.begin_transaction(None);
         self.host.call(call)
     }
 
     /// A call that must succeed.
-    pub(crate) fn ok<C: SolCall>(&mut self, caller: Address, to: Address, call: &C) -> C::Return {
+    pub fn ok<C: SolCall>(&mut self, caller: Address, to: Address, call: &C) -> C::Return {
         match self.raw(&Call::new(caller, to, &call.abi_encode())).unwrap() {
             Outcome::Success(output) => C::abi_decode_returns_validate(&output).unwrap(),
-            Outcome::Revert(data) => panic!("{} refused: {:?}", C::SIGNATURE, crate::decode(&data)),
+            Outcome::Revert(data) => {
+                panic!("{} refused: {:?}", C::SIGNATURE, qenex_precompiles::decode(&data))
+            }
         }
     }
 
     /// A call that must be refused, and must leave no trace.
-    pub(crate) fn refused<C: SolCall>(
-        &mut self,
-        caller: Address,
-        to: Address,
-        call: &C,
-    ) -> Refusal {
+    pub fn refused<C: SolCall>(&mut self, caller: Address, to: Address, call: &C) -> Refusal {
         let mut bare = self.clone();
         bare.host.begin_transaction(None);
         match self.attempt(caller, to, call) {
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// A call that may be refused.
-    pub(crate) fn attempt<C: SolCall>(
+    pub fn attempt<C: SolCall>(
         &mut self,
         caller: Address,
         to: Address,
@@ -147,38 +147,43 @@ impl World {
     }
 
     /// Posted minor units.
-    pub(crate) fn posted(&mut self, account: Address, currency: FixedBytes<3>) -> u128 {
+    pub fn posted(&mut self, account: Address, currency: FixedBytes<3>) -> u128 {
         let balance = self.ok(STRANGER, LEDGER, &ILedger::balanceOfCall { account, currency });
         assert_eq!(balance.available, balance.posted - balance.held);
         balance.posted
     }
 
-    pub(crate) fn supply(&mut self, code: FixedBytes<3>) -> u128 {
+    pub fn supply(&mut self, code: FixedBytes<3>) -> u128 {
         self.ok(STRANGER, LEDGER, &ILedger::supplyCall { code })
     }
 
+    /// Block time, seconds.
+    pub fn now(&self) -> u64 {
+        qenex_precompiles::Host::block(&self.host).timestamp
+    }
+
     /// Lets time pass: the next block.
-    pub(crate) fn pass(&mut self, seconds: u64) {
-        let Block { number, timestamp, chain_id } = crate::Host::block(&self.host);
+    pub fn pass(&mut self, seconds: u64) {
+        let Block { number, timestamp, chain_id } = qenex_precompiles::Host::block(&self.host);
         let (number, timestamp) = (number + 1, timestamp + seconds);
         self.host.set_block(Block { number, timestamp, chain_id });
     }
 
     /// The transfer of an account under a reference.
-    pub(crate) fn transfer(&mut self, account: Address, n: u128) -> ILedger::Transfer {
+    pub fn transfer(&mut self, account: Address, n: u128) -> ILedger::Transfer {
         let call = ILedger::transferOfCall { account, clientReference: reference(n) };
         self.ok(STRANGER, LEDGER, &call)
     }
 }
 
 /// A freeze of an account's sides.
-pub(crate) fn freezing(account: Address, sides: u8) -> ICompliance::freezeCall {
+pub fn freezing(account: Address, sides: u8) -> ICompliance::freezeCall {
     let (reason, case) = (FixedBytes(*b"LEGL"), B256::repeat_byte(0xca));
     ICompliance::freezeCall { account, sides, reason, caseId: case, until: 0 }
 }
 
 /// A hold until an hour after the world's beginning.
-pub(crate) fn holding(n: u128, from: Address, to: Address, amount: u128) -> ILedger::holdCall {
+pub fn holding(n: u128, from: Address, to: Address, amount: u128) -> ILedger::holdCall {
     ILedger::holdCall {
         clientReference: reference(n),
         from,
@@ -192,12 +197,12 @@ pub(crate) fn holding(n: u128, from: Address, to: Address, amount: u128) -> ILed
 }
 
 /// Reference number `n`.
-pub(crate) fn reference(n: u128) -> Reference {
+pub fn reference(n: u128) -> Reference {
     FixedBytes(n.to_be_bytes())
 }
 
 /// A payment without memo.
-pub(crate) fn payment(n: u128, from: Address, to: Address, amount: u128) -> ILedger::transferCall {
+pub fn payment(n: u128, from: Address, to: Address, amount: u128) -> ILedger::transferCall {
     ILedger::transferCall {
         clientReference: reference(n),
         from,
@@ -210,11 +215,11 @@ pub(crate) fn payment(n: u128, from: Address, to: Address, amount: u128) -> ILed
 }
 
 /// An issue in USD.
-pub(crate) fn issuing(n: u128, to: Address, amount: u128) -> ILedger::issueCall {
+pub fn issuing(n: u128, to: Address, amount: u128) -> ILedger::issueCall {
     ILedger::issueCall { clientReference: reference(n), to, currency: USD, amount }
 }
 
 /// `U256` from a number.
-pub(crate) fn u(n: u128) -> U256 {
+pub fn u(n: u128) -> U256 {
     U256::from(n)
 }
