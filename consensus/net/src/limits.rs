@@ -14,9 +14,10 @@ pub const MAX_BLOCK_FRAME: usize = 10 * 1024 * 1024;
 /// The longest question or answer, in bytes.
 pub const MAX_SYNC_MESSAGE: usize = 10 * 1024 * 1024;
 /// The longest batch of transactions, in bytes: [`MAX_GOSSIP_FRAME`] less gossipsub's own fields.
-pub const MAX_TRANSACTIONS: usize = 255 * 1024;
-/// The longest gossip message, in bytes.
-pub const MAX_GOSSIP_FRAME: usize = 256 * 1024;
+pub const MAX_TRANSACTIONS: usize = 639 * 1024;
+/// The longest gossip message, in bytes: room for the longest transaction, a batch of payments of
+/// 600 KiB.
+pub const MAX_GOSSIP_FRAME: usize = 640 * 1024;
 
 /// Frames waiting for one peer's vote stream: some seconds of votes while it is away.
 pub(crate) const VOTE_QUEUE_FRAMES: usize = 1024;

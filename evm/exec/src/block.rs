@@ -13,7 +13,7 @@ use alloy_eips::{eip2718::Encodable2718, eip2935, eip4788, eip4895::Withdrawal};
 use alloy_primitives::{Address, B256, Bloom, Bytes, logs_bloom};
 use qenex_precompiles::{LEDGER, books};
 use qenex_trie::{PendingLayer, State};
-use qenex_types::PooledTransaction;
+use qenex_types::{PooledTransaction, TransactionBounds};
 use revm::{
     DatabaseCommit, ExecuteEvm, SystemCallEvm,
     context_interface::result::{EVMError, ExecutionResult},
@@ -132,6 +132,25 @@ impl Execution {
         &mut self.evm.ctx.journaled_state.database
     }
 
+    /// Moves the time of the block on.
+    #[cfg(test)]
+    pub(crate) fn set_time(&mut self, timestamp: u64) {
+        self.evm.ctx.block.timestamp = alloy_primitives::U256::from(timestamp);
+    }
+
+    /// Whether the last transaction succeeded.
+    #[cfg(test)]
+    pub(crate) fn last_succeeded(&self) -> bool {
+        self.receipts.last().is_some_and(|receipt| receipt.success)
+    }
+
+    /// What a transaction would give, without a trace: whether it succeeds, and its output.
+    #[cfg(test)]
+    pub(crate) fn ask(&mut self, transaction: &PooledTransaction) -> (bool, Bytes) {
+        let outcome = self.evm.transact(tx_env(transaction)).unwrap();
+        (outcome.result.is_success(), outcome.result.into_output().unwrap_or_default())
+    }
+
     /// Executes one transaction.
     ///
     /// # Errors
@@ -150,6 +169,13 @@ impl Execution {
                 "exceeds block gas limit: {} asked for, {} left",
                 tx.gas_limit(),
                 self.gas_left()
+            )));
+        }
+        let cap = TransactionBounds::of(tx.to()).gas;
+        if tx.gas_limit() > cap {
+            return Ok(Executed::Refused(format!(
+                "transaction gas limit too high (cap: {cap}, tx: {})",
+                tx.gas_limit()
             )));
         }
         let outcome = match self.evm.transact(tx_env(transaction)) {

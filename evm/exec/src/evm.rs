@@ -46,6 +46,10 @@ pub(crate) fn evm<INSP>(
         if let Some(params) = rules.blob_params(timestamp) {
             cfg.set_max_blobs_per_tx(params.max_blobs_per_tx);
         }
+        if rules.has_engines() {
+            // [`TransactionBounds`], which `block.rs` keeps, stand in EIP-7825's place.
+            cfg.tx_gas_limit_cap = Some(u64::MAX);
+        }
         if mode == Mode::Simulation {
             cfg.disable_nonce_check = true;
             cfg.tx_chain_id_check = false;

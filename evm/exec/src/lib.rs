@@ -25,6 +25,7 @@ mod simulate_blocks;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod trial_balance;
 mod verify;
 
 pub use block::{EthereumBody, ExecutedBlock, SealedBlock};
@@ -36,9 +37,7 @@ pub use error::{ExecError, InvalidBlock};
 pub use ethereum::{CaseOutcome, EthereumRules, Import, Imported, StateTests};
 pub use history::record_unexecuted;
 pub use inclusion::{Included, Inclusion, InclusionError, decode_header};
-pub use rules::{
-    MAX_BLOCK_BYTES, MAX_TRANSACTION_GAS, Rules, genesis_header, next_base_fee, system_contracts,
-};
+pub use rules::{MAX_BLOCK_BYTES, Rules, genesis_header, next_base_fee, system_contracts};
 pub use simulate::{
     AccountOverride, BlockOverride, CallOutcome, CallRequest, CallStatus, Overrides, Rule,
     SimulateError, Stop,
@@ -47,4 +46,5 @@ pub use simulate_blocks::{
     BlockCalls, MAX_SIMULATED_BLOCKS, SimulateOptions, SimulatedBlock, SimulatedCall,
 };
 pub use trace::TraceBounds;
+pub use trial_balance::CurrencyBalance;
 pub use verify::{ChainReport, verify_chain};

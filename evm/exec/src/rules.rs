@@ -87,9 +87,6 @@ impl Rules {
 /// Largest RLP-encoded block: EIP-7934's 10 MiB less its 2 MiB margin.
 pub const MAX_BLOCK_BYTES: usize = 8 * 1024 * 1024;
 
-/// Most gas one transaction may ask for (EIP-7825).
-pub const MAX_TRANSACTION_GAS: u64 = 16_777_216;
-
 /// Contracts that every block calls before its transactions, with their code, to be put into the
 /// genesis state: block hashes (EIP-2935) and consensus header hashes (EIP-4788).
 #[must_use]

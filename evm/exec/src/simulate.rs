@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256};
 use either::Either;
+use qenex_types::TransactionBounds;
 use revm::{
     InspectEvm,
     context::{BlockEnv, TxEnv},
@@ -20,7 +21,6 @@ use crate::{
     chain::Chain,
     database::{BlockState, StateUnavailable},
     evm::{Mode, block_env, evm},
-    rules::MAX_TRANSACTION_GAS,
     trace::{
         TraceBounds,
         watch::{TIMEOUT, Watched},
@@ -407,7 +407,7 @@ impl Chain {
         overrides: &Overrides,
         env: &BlockEnv,
     ) -> Result<u64, SimulateError> {
-        let cap = MAX_TRANSACTION_GAS.min(env.gas_limit);
+        let cap = TransactionBounds::of(call.to.to().copied()).gas.min(env.gas_limit);
         let mut allowance = call.gas.filter(|gas| *gas >= TRANSFER_GAS).unwrap_or(cap).min(cap);
         if let Some(price) = call.gas_price.filter(|price| *price > 0) {
             let overridden = overrides.accounts.get(&call.from).and_then(|account| account.balance);

@@ -8,7 +8,7 @@ use alloy_eips::{
     eip7623::{tokens_in_calldata, transaction_floor_cost},
 };
 use alloy_primitives::U256;
-use qenex_types::Transaction;
+use qenex_types::{Transaction, TransactionBounds};
 
 use crate::{PoolConfig, PoolError};
 
@@ -60,8 +60,9 @@ pub(crate) fn check(tx: &Transaction, size: usize, config: &PoolConfig) -> Resul
     if tx.is_eip4844() {
         return Err(PoolError::Blob);
     }
-    if size > config.max_tx_bytes {
-        return Err(PoolError::Oversized { size, limit: config.max_tx_bytes });
+    let bounds = TransactionBounds::of(tx.to());
+    if size > bounds.bytes {
+        return Err(PoolError::Oversized { size, limit: bounds.bytes });
     }
     if tx.is_create() && tx.input().len() > MAX_INITCODE {
         return Err(PoolError::InitCode { size: tx.input().len(), limit: MAX_INITCODE });
@@ -70,7 +71,7 @@ pub(crate) fn check(tx: &Transaction, size: usize, config: &PoolConfig) -> Resul
         return Err(PoolError::EmptyAuthorizations);
     }
     check_chain(tx, config)?;
-    check_gas(tx, config)?;
+    check_gas(tx, bounds.gas, config)?;
     check_fees(tx, config)?;
     if tx.nonce() == u64::MAX {
         return Err(PoolError::NonceMax(tx.nonce()));
@@ -95,13 +96,13 @@ fn check_chain(tx: &Transaction, config: &PoolConfig) -> Result<(), PoolError> {
     }
 }
 
-fn check_gas(tx: &Transaction, config: &PoolConfig) -> Result<(), PoolError> {
+fn check_gas(tx: &Transaction, cap: u64, config: &PoolConfig) -> Result<(), PoolError> {
     let have = tx.gas_limit();
     if have > config.block_gas_limit {
         return Err(PoolError::BlockGas { gas: have, limit: config.block_gas_limit });
     }
-    if have > config.max_tx_gas {
-        return Err(PoolError::GasCap { cap: config.max_tx_gas, gas: have });
+    if have > cap {
+        return Err(PoolError::GasCap { cap, gas: have });
     }
     let (intrinsic, floor) = intrinsic_gas(tx);
     if have < intrinsic {

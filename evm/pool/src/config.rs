@@ -16,10 +16,6 @@ pub struct PoolConfig {
     pub max_queued_per_sender: usize,
     /// Most transactions behind nonce gaps, all senders together.
     pub max_queued: usize,
-    /// Most bytes of one encoded transaction.
-    pub max_tx_bytes: usize,
-    /// Most gas of one transaction (EIP-7825).
-    pub max_tx_gas: u64,
     /// Gas limit of a block.
     pub block_gas_limit: u64,
     /// Least `maxPriorityFeePerGas` (or `gasPrice`), wei.
@@ -41,8 +37,6 @@ impl PoolConfig {
             max_per_sender: 1_024,
             max_queued_per_sender: 1_024,
             max_queued: 10_000,
-            max_tx_bytes: 128 << 10,
-            max_tx_gas: alloy_eips::eip7825::MAX_TX_GAS_LIMIT_OSAKA,
             block_gas_limit,
             min_priority_fee: 0,
             min_base_fee,

@@ -11,7 +11,7 @@ use std::{
 use alloy_consensus::transaction::{Recovered, SignerRecoverable};
 use alloy_primitives::{Address, B256, Bytes, U256, map::AddressHashMap};
 use parking_lot::RwLock;
-use qenex_types::{PooledTransaction, Transaction};
+use qenex_types::{PooledTransaction, Transaction, TransactionBounds};
 use rayon::prelude::*;
 
 use crate::{Best, PoolConfig, PoolError, check, decode, entry::Entry, index::Index};
@@ -131,8 +131,10 @@ impl Pool {
 
     /// Decodes, checks what needs no state, recovers the sender.
     fn prepare(&self, raw: &Bytes, fee_cap: Option<U256>) -> Result<Entry, PoolError> {
-        if raw.len() > self.config.max_tx_bytes && raw.first() != Some(&3) {
-            return Err(PoolError::Oversized { size: raw.len(), limit: self.config.max_tx_bytes });
+        // Whatever it calls; `check` knows what it calls.
+        let limit = TransactionBounds::LEDGER.bytes;
+        if raw.len() > limit && raw.first() != Some(&3) {
+            return Err(PoolError::Oversized { size: raw.len(), limit });
         }
         let tx: Transaction = decode(raw)?;
         let hash = *tx.tx_hash();

@@ -39,6 +39,7 @@ use crate::{
 };
 
 mod at_rest;
+mod histories;
 mod speed;
 
 const CHAIN_ID: u64 = 77;
