@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result};
 use qenex_testnet::{
     calls::{self, CallOptions},
-    load::{self, LoadOptions},
+    load::{self, LoadOptions, Work},
 };
 
 /// Measure a network.
@@ -27,6 +27,31 @@ pub(crate) enum Command {
         /// Its parameters, a JSON array.
         #[arg(default_value = "[]")]
         params: String,
+    },
+    /// Send batches of ledger payments and report how many are posted a second. The network must have
+    /// the accounts: `qenex testnet run --ledger-accounts`.
+    Payments {
+        /// HTTP URLs of the nodes, separated by commas.
+        #[arg(long, value_delimiter = ',', default_value = "http://127.0.0.1:8545")]
+        rpc: Vec<String>,
+        /// Accounts of the network's population.
+        #[arg(long)]
+        accounts: u32,
+        /// Payments in total.
+        #[arg(long, default_value_t = 100_000)]
+        payments: u32,
+        /// Payments in one transaction, 1 to 1000.
+        #[arg(long, default_value_t = 500)]
+        each: u32,
+        /// Transactions sent and not yet included at most.
+        #[arg(long, default_value_t = 64)]
+        outstanding: u32,
+        /// Also write the report as JSON to this file; `-` for standard output instead of the text.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// No progress on standard error.
+        #[arg(long)]
+        quiet: bool,
     },
     /// Send signed transfers to any Ethereum JSON-RPC node and report throughput and latency.
     Load {
@@ -73,6 +98,24 @@ impl Command {
                 let usual = LoadOptions::default();
                 let options =
                     LoadOptions { rpc, senders, txs, rate, outstanding, batch, progress, ..usual };
+                (options, json)
+            }
+            Self::Payments { rpc, accounts, payments, each, outstanding, json, quiet } => {
+                anyhow::ensure!(
+                    (1..=1_000).contains(&each),
+                    "--each {each}: 1 to 1000 are possible"
+                );
+                let options = LoadOptions {
+                    rpc,
+                    senders: super::testnet::POPULATION_OWNERS,
+                    txs: payments.div_ceil(each),
+                    work: Work::Payments { accounts, each },
+                    batch: 1,
+                    lanes: 8,
+                    outstanding,
+                    progress: !quiet,
+                    ..LoadOptions::default()
+                };
                 (options, json)
             }
         };

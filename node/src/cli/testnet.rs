@@ -13,8 +13,10 @@ use anyhow::{Context, Result, bail};
 use qenex_crypto::{KdfCost, Keystore, ValidatorSeeds};
 use qenex_testnet::{
     Network,
+    load::{self, LoadOptions},
     network::{Endpoint, Endpoints, Ports},
 };
+use qenex_types::LedgerAccountSpec;
 use rand::RngCore;
 
 use crate::{
@@ -22,6 +24,9 @@ use crate::{
     config::{Config, Consensus, Keys, Metrics, P2p, Peer, Rest, Rpc, StoreConfig},
     keys::{validator_spec, write_secret},
 };
+
+/// How many wallets own the accounts of `--ledger-accounts`.
+pub(crate) const POPULATION_OWNERS: u32 = 32;
 
 /// Most validators of a local network.
 const MAX_VALIDATORS: u16 = 20;
@@ -63,6 +68,13 @@ pub(crate) struct Options {
     /// An empty network makes a block this often, milliseconds. Only read when the folders are made.
     #[arg(long, default_value_t = 10_000)]
     heartbeat_ms: u64,
+    /// So many more ledger accounts with 1,000.00 USD each, for `qenex bench payments`. Only read when
+    /// the folders are made.
+    #[arg(long, default_value_t = 0)]
+    ledger_accounts: u32,
+    /// Gas limit of the blocks. Only read when the folders are made.
+    #[arg(long)]
+    gas_limit: Option<u64>,
 }
 
 impl Command {
@@ -200,6 +212,17 @@ impl Options {
         let gateway: alloy_signer_local::PrivateKeySigner = key.parse()?;
         let mut spec = qenex_genesis::development(validators, gateway.address(), unix_ms());
         spec.heartbeat_ms = self.heartbeat_ms;
+        spec.gas_limit = self.gas_limit.unwrap_or(spec.gas_limit);
+        let owners = load::owners(LoadOptions::default().seed, POPULATION_OWNERS)?;
+        let people = (0..self.ledger_accounts).zip(owners.into_iter().cycle());
+        spec.ledger.accounts.extend(people.map(|(number, owner)| LedgerAccountSpec {
+            id: load::population(number),
+            owner,
+            account_type: "RETAIL".into(),
+            jurisdiction: "US".into(),
+            currency: "USD".into(),
+            balances: [("USD".to_owned(), "1000.00".to_owned())].into(),
+        }));
         qenex_genesis::validate(&spec)?;
         let accounts = serde_json::to_string_pretty(&qenex_genesis::demo_accounts())?;
         std::fs::write(self.datadir.join("accounts.json"), accounts)?;

@@ -28,6 +28,7 @@ pub(crate) fn weight(method: &str) -> u64 {
         _ => match method {
             "eth_simulateV1" | "eth_callMany" => 50,
             "qenex_getSettlementProof"
+            | "qenex_getTrialBalance"
             | "eth_call"
             | "eth_estimateGas"
             | "eth_createAccessList"

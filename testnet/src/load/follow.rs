@@ -26,8 +26,8 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Seen {
     /// Microseconds from sending (or due time) to inclusion, of every included transfer.
     pub(super) latencies: Vec<u64>,
-    /// Blocks that hold transfers of this run.
-    pub(super) blocks: u32,
+    /// Numbers of the blocks that hold transfers of this run.
+    pub(super) blocks: Vec<u64>,
     /// When the last of them was seen, in microseconds after the start.
     pub(super) last: Option<u64>,
 }
@@ -57,7 +57,7 @@ pub(super) async fn follow(
         match endpoint.block(next).await {
             Ok(Some(block)) => {
                 let at = board.elapsed();
-                note_block(plan, board, &block, at, &mut seen);
+                note_block(plan, board, &block, (next, at), &mut seen);
                 // A moving average over about four blocks.
                 gap = (gap * 3 + at.saturating_sub(last_block)) / 4;
                 (last_block, last_answer, next) = (at, at, next + 1);
@@ -84,7 +84,13 @@ pub(super) async fn follow(
 }
 
 /// Notes the transfers of one block, and gives their lanes room.
-fn note_block(plan: &Plan, board: &Board, block: &Block, at: Duration, seen: &mut Seen) {
+fn note_block(
+    plan: &Plan,
+    board: &Board,
+    block: &Block,
+    (number, at): (u64, Duration),
+    seen: &mut Seen,
+) {
     let mut freed: Vec<u32> = plan.lanes.iter().map(|_| 0).collect();
     let before = seen.latencies.len();
     for hash in &block.transactions {
@@ -97,7 +103,7 @@ fn note_block(plan: &Plan, board: &Board, block: &Block, at: Duration, seen: &mu
         }
     }
     if seen.latencies.len() > before {
-        seen.blocks += 1;
+        seen.blocks.push(number);
         seen.last = Some(micros(at));
     }
     for (lane, count) in freed.into_iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The load generator: signed transfers against any Ethereum JSON-RPC node, and when they are
-//! included.
+//! The load generator: signed transfers against any Ethereum JSON-RPC node, or batches of payments
+//! against ours (`payments.rs`), and when they are included.
 //!
 //! A run has three parts. [`prepare`] makes accounts, gives them coins and signs every transfer;
 //! [`send`] carries them to the endpoints on *lanes* (a lane owns some senders, talks to one
@@ -13,6 +13,7 @@
 
 mod board;
 mod follow;
+mod payments;
 mod prepare;
 mod report;
 mod rpc;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use anyhow::{Context as _, ensure};
 
+pub use payments::{owners, population};
 pub use report::{Latency, LoadReport};
 
 /// The mnemonic whose accounts development networks prefund.
@@ -40,6 +42,21 @@ pub enum Funder {
     PrivateKey(B256),
 }
 
+/// What the transactions of a run do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Each moves a wei of the native coin to another sender.
+    Transfers,
+    /// Each is a batch of payments of one cent between ledger accounts of a population
+    /// ([`population`]) whose owners are the senders.
+    Payments {
+        /// Accounts of the population.
+        accounts: u32,
+        /// Payments in a transaction.
+        each: u32,
+    },
+}
+
 /// What to send, where, and how hard.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
@@ -48,7 +65,9 @@ pub struct LoadOptions {
     pub rpc: Vec<String>,
     /// Number of accounts that send.
     pub senders: u32,
-    /// Number of transfers in total.
+    /// What every transaction does.
+    pub work: Work,
+    /// Number of transactions in total.
     pub txs: u32,
     /// Transfers per second over all endpoints (open loop), or as fast as they are included.
     pub rate: Option<u32>,
@@ -75,6 +94,7 @@ impl Default for LoadOptions {
         Self {
             rpc: vec!["http://127.0.0.1:8545".to_owned()],
             senders: 100,
+            work: Work::Transfers,
             txs: 10_000,
             rate: None,
             funder: Funder::Mnemonic(DEV_MNEMONIC.to_owned()),
@@ -112,6 +132,10 @@ pub async fn run(options: LoadOptions) -> anyhow::Result<LoadReport> {
         .map(|url| rpc::Endpoint::new(url).map(Arc::new))
         .collect::<anyhow::Result<Vec<_>>>()?;
 
+    if let Work::Payments { accounts, each } = options.work {
+        ensure!(accounts >= 2 && each > 0, "accounts must be at least 2, payments at least 1");
+        ensure!(accounts >= options.senders, "every sender needs an account");
+    }
     let plan = Arc::new(prepare::prepare(&options, &endpoints).await?);
     let from = endpoints.first().context("at least one RPC URL is needed")?.block_number().await?;
 
@@ -128,7 +152,12 @@ pub async fn run(options: LoadOptions) -> anyhow::Result<LoadReport> {
     for lane in lanes {
         lane.await.context("a sending task failed")?;
     }
-    Ok(report::LoadReport::new(&options, &board, &seen?))
+    let seen = seen?;
+    let settled = match options.work {
+        Work::Transfers => None,
+        Work::Payments { .. } => Some(payments::settled(&endpoints, &seen.blocks).await?),
+    };
+    Ok(report::LoadReport::new(&options, &board, &seen, settled))
 }
 
 /// The clock of the measurement.

@@ -10,13 +10,15 @@ use alloy_primitives::map::B256Map;
 use alloy_primitives::{Address, B256, U64, U128, U256, hex, keccak256};
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use anyhow::{Context as _, bail, ensure};
+use qenex_types::{LEDGER, TransactionBounds};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::payments::{PAYMENT_GAS, batch};
 use super::rpc::Endpoint;
 use super::send::is_temporary;
-use super::{Funder, LoadOptions};
+use super::{Funder, LoadOptions, Work};
 
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
@@ -67,41 +69,51 @@ impl Plan {
     }
 }
 
-/// What transfers bid, and on which chain.
+/// What transactions bid, and on which chain.
 #[derive(Clone, Copy, Debug)]
 struct Terms {
     chain_id: u64,
+    /// Gas limit of a transaction of the run.
+    gas: u64,
     max_fee: u128,
     tip: u128,
 }
 
 impl Terms {
-    /// The most that `count` transfers can cost, without their value.
+    /// The most that `count` transactions of the run can cost, without their value.
     fn fees(&self, count: u64) -> U256 {
-        U256::from(self.max_fee) * U256::from(TRANSFER_GAS) * U256::from(count)
+        U256::from(self.max_fee) * U256::from(self.gas) * U256::from(count)
     }
 
     /// A signed transfer, encoded.
     fn sign(&self, key: B256, nonce: u64, to: Address, value: U256) -> anyhow::Result<Box<[u8]>> {
-        let transfer = TxEip1559 {
+        let transfer =
+            TxEip1559 { gas_limit: TRANSFER_GAS, to: to.into(), value, ..self.bid(nonce) };
+        sign_transaction(key, transfer)
+    }
+
+    /// A transaction without content.
+    fn bid(&self, nonce: u64) -> TxEip1559 {
+        TxEip1559 {
             chain_id: self.chain_id,
             nonce,
-            gas_limit: TRANSFER_GAS,
+            gas_limit: self.gas,
             max_fee_per_gas: self.max_fee,
             max_priority_fee_per_gas: self.tip,
-            to: to.into(),
-            value,
             ..TxEip1559::default()
-        };
-        let signature = sign_message(key, transfer.signature_hash())?;
-        Ok(transfer.into_signed(signature).encoded_2718().into())
+        }
     }
 }
 
+fn sign_transaction(key: B256, transaction: TxEip1559) -> anyhow::Result<Box<[u8]>> {
+    let signature = sign_message(key, transaction.signature_hash())?;
+    Ok(transaction.into_signed(signature).encoded_2718().into())
+}
+
 /// An account that can sign.
-struct Account {
+pub(super) struct Account {
     key: B256,
-    address: Address,
+    pub(super) address: Address,
 }
 
 impl Account {
@@ -125,7 +137,7 @@ impl Account {
     }
 
     /// The sender of a number, the same for the same seed.
-    fn of_sender(seed: u64, number: u32) -> anyhow::Result<Self> {
+    pub(super) fn of_sender(seed: u64, number: u32) -> anyhow::Result<Self> {
         let mut material = b"qenex load sender".to_vec();
         material.extend(seed.to_be_bytes());
         material.extend(number.to_be_bytes());
@@ -171,7 +183,7 @@ pub(super) async fn prepare(
     let nonces: Vec<U64> = ask(first, "eth_getTransactionCount", &addresses, options.batch).await?;
     let nonces: Vec<u64> = nonces.into_iter().map(|nonce| nonce.to()).collect();
     let (lanes, lane_of) = lay_lanes(options, endpoints.len())?;
-    let work = (options.senders, options.txs);
+    let work = (options.senders, options.txs, options.work);
     let signing = tokio::task::spawn_blocking(move || sign(work, &terms, &senders, &nonces));
     let (transfers, by_hash) = signing.await.context("signing was interrupted")??;
     Ok(Plan { transfers, by_hash, lanes, lane_of })
@@ -223,12 +235,20 @@ async fn terms(
         Ok(tip) => tip.to(),
         Err(_) => 1_000_000_000,
     };
+    let gas = match options.work {
+        Work::Transfers => TRANSFER_GAS,
+        Work::Payments { each, .. } => {
+            let gas = PAYMENT_GAS.saturating_mul(u64::from(each)).saturating_add(TRANSFER_GAS);
+            gas.min(TransactionBounds::LEDGER.gas)
+        }
+    };
     if let Some(max_fee) = options.max_fee_per_gas {
-        return Ok(Terms { chain_id, max_fee, tip: tip.min(max_fee) });
+        return Ok(Terms { chain_id, gas, max_fee, tip: tip.min(max_fee) });
     }
     // Accounts get twice their need, and half of the wealth stays for other runs.
-    let gas = u64::from(options.txs).saturating_add(u64::from(options.senders)) * TRANSFER_GAS;
-    let affordable = (wealth / U256::from(4) / U256::from(gas)).saturating_to::<u128>();
+    let count = u64::from(options.txs).saturating_add(u64::from(options.senders));
+    let all = U256::from(count) * U256::from(gas);
+    let affordable = (wealth / U256::from(4) / all).saturating_to::<u128>();
     let wish = base.saturating_mul(FEE_HEADROOM).max(MIN_MAX_FEE).saturating_add(tip);
     let least = base.saturating_mul(2).saturating_add(tip);
     let max_fee = wish.min(affordable);
@@ -238,7 +258,7 @@ async fn terms(
          at least {least} are needed",
         options.txs
     );
-    Ok(Terms { chain_id, max_fee, tip: tip.min(max_fee) })
+    Ok(Terms { chain_id, gas, max_fee, tip: tip.min(max_fee) })
 }
 
 /// What it takes to give coins away.
@@ -329,10 +349,10 @@ async fn wait_until(
         .with_context(|| format!("waited {} s for {what}", limit.as_secs()))?
 }
 
-/// Signs all transfers; each goes to another of the senders, so that all accounts stay alive and
-/// no coins leave them.
+/// Signs all transactions. A transfer goes to another of the senders, so that all accounts stay alive
+/// and no coins leave them.
 fn sign(
-    (senders, txs): (u32, u32),
+    (senders, txs, work): (u32, u32, Work),
     terms: &Terms,
     accounts: &[Account],
     nonces: &[u64],
@@ -344,10 +364,19 @@ fn sign(
             let at = usize::try_from(sender)?;
             let from = accounts.get(at).context("a sender without an account")?;
             let nonce = nonces.get(at).context("a sender without a nonce")? + u64::from(round);
-            let other = (u64::from(number) + u64::from(round) + 1) % u64::from(senders);
-            let to = accounts.get(usize::try_from(other)?);
-            let to = to.context("a recipient without an account")?.address;
-            let raw = terms.sign(from.key, nonce, to, U256::from(TRANSFER_VALUE))?;
+            let raw = match work {
+                Work::Transfers => {
+                    let other = (u64::from(number) + u64::from(round) + 1) % u64::from(senders);
+                    let to = accounts.get(usize::try_from(other)?);
+                    let to = to.context("a recipient without an account")?.address;
+                    terms.sign(from.key, nonce, to, U256::from(TRANSFER_VALUE))?
+                }
+                Work::Payments { accounts, each } => {
+                    let input = batch((sender, senders), nonce, (accounts, each))?.into();
+                    let bid = terms.bid(nonce);
+                    sign_transaction(from.key, TxEip1559 { to: LEDGER.into(), input, ..bid })?
+                }
+            };
             let hash = keccak256(&raw);
             Ok((Transfer { raw, sender }, hash))
         })

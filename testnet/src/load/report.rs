@@ -40,6 +40,10 @@ pub struct LoadReport {
     pub seconds: f64,
     /// Included transfers divided by `seconds`.
     pub included_per_second: f64,
+    /// Payments posted in those blocks, if the transactions are batches of payments.
+    pub settled: Option<u64>,
+    /// Payments posted divided by `seconds`.
+    pub settled_per_second: Option<f64>,
     /// From sending (or due time) to seeing the block, of the included transfers.
     pub latency_ms: Latency,
     /// Messages of refusals and of transport errors, with their counts. Those starting with
@@ -62,7 +66,12 @@ pub struct Latency {
 
 impl LoadReport {
     /// Draws up the report of an ended run.
-    pub(super) fn new(options: &LoadOptions, board: &Board, seen: &Seen) -> Self {
+    pub(super) fn new(
+        options: &LoadOptions,
+        board: &Board,
+        seen: &Seen,
+        settled: Option<u64>,
+    ) -> Self {
         let tally = board.tally();
         let span = match (board.first_began(), seen.last) {
             (Some(first), Some(last)) => Duration::from_micros(last.saturating_sub(first)),
@@ -79,9 +88,12 @@ impl LoadReport {
             failed: tally.failed,
             missing: tally.missing,
             unsent: tally.unsent,
-            blocks: seen.blocks,
+            blocks: u32::try_from(seen.blocks.len()).unwrap_or(u32::MAX),
             seconds: span.as_secs_f64(),
             included_per_second: per_second(tally.included, span),
+            settled,
+            settled_per_second: settled
+                .map(|settled| per_second(u32::try_from(settled).unwrap_or(u32::MAX), span)),
             latency_ms: Latency::of(seen.latencies.clone()),
             errors: board.messages(),
         }
@@ -134,6 +146,9 @@ impl fmt::Display for LoadReport {
         )?;
         writeln!(f, "time         {:.3} s", self.seconds)?;
         writeln!(f, "throughput   {:.0} included transfers/s", self.included_per_second)?;
+        if let (Some(settled), Some(rate)) = (self.settled, self.settled_per_second) {
+            writeln!(f, "payments     {settled} posted, {rate:.0} a second")?;
+        }
         let Latency { p50, p90, p99, max } = self.latency_ms;
         write!(
             f,

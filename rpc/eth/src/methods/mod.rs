@@ -5,6 +5,7 @@ mod call;
 mod debug;
 mod fees;
 mod fill;
+mod ledger;
 mod logs;
 mod node;
 mod ots;
@@ -79,6 +80,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "qenex_getEvidence" (0) => node::evidence,
         "qenex_getSettlementProof" (1) => node::settlement_proof,
         "qenex_getFinalityCertificate" (1) => node::certificate,
+        "qenex_getTrialBalance" (1) => ledger::trial_balance,
     });
     register!(module {
         "eth_blockNumber" (0) => blocks::block_number,
