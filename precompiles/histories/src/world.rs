@@ -1,13 +1,16 @@
 //! A small world for tests: roles, two currencies, six accounts.
 
-use alloy_primitives::{Address, B256, FixedBytes, U256};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use alloy_primitives::{Address, B256, FixedBytes, LogData, U256};
 use alloy_sol_types::{SolCall, SolInterface};
 use qenex_types::{CurrencySpec, LedgerAccountSpec, LedgerSpec, Role};
 
 use qenex_precompiles::ledger::records::Reference;
 use qenex_precompiles::{
-    ACCESS, ACCOUNTS, Block, COMPLIANCE, Call, HostError, IAccess, IAccounts, ICompliance, ILedger,
-    LEDGER, MemoryHost, Outcome, Refusal, genesis,
+    ACCESS, ACCOUNTS, Block, COMPLIANCE, Call, Host, HostError, IAccess, IAccounts, ICompliance,
+    ILedger, LEDGER, MemoryHost, Outcome, Refusal, genesis,
 };
 
 pub const ADMIN: Address = Address::repeat_byte(0xad);
@@ -68,6 +71,65 @@ pub fn spec() -> LedgerSpec {
     }
 }
 
+/// Calls of a function that are also made with too little gas.
+const STARVED: u32 = 3;
+/// Most amounts of gas that such a call is made with.
+const SWEEP: usize = 400;
+
+/// Whether a function was not called [`STARVED`] times in this process.
+fn is_first(engine: Address, selector: [u8; 4]) -> bool {
+    static CALLS: Mutex<BTreeMap<(Address, [u8; 4]), u32>> = Mutex::new(BTreeMap::new());
+    let mut calls = CALLS.lock().unwrap();
+    let calls = calls.entry((engine, selector)).or_default();
+    *calls += 1;
+    *calls <= STARVED
+}
+
+/// Notes after each charge what was spent so far.
+struct Tap<'a> {
+    host: &'a mut MemoryHost,
+    spent: Vec<u64>,
+}
+
+impl Tap<'_> {
+    fn note<T>(&mut self, done: Result<T, HostError>) -> Result<T, HostError> {
+        if self.spent.last() != Some(&self.host.gas_used()) && self.host.gas_used() > 0 {
+            self.spent.push(self.host.gas_used());
+        }
+        done
+    }
+}
+
+impl Host for Tap<'_> {
+    fn block(&self) -> Block {
+        self.host.block()
+    }
+
+    fn charge(&mut self, gas: u64) -> Result<(), HostError> {
+        let done = self.host.charge(gas);
+        self.note(done)
+    }
+
+    fn sload(&mut self, address: Address, slot: U256) -> Result<U256, HostError> {
+        let done = self.host.sload(address, slot);
+        self.note(done)
+    }
+
+    fn sstore(&mut self, address: Address, slot: U256, value: U256) -> Result<(), HostError> {
+        let done = self.host.sstore(address, slot, value);
+        self.note(done)
+    }
+
+    fn log(&mut self, address: Address, data: LogData) -> Result<(), HostError> {
+        let done = self.host.log(address, data);
+        self.note(done)
+    }
+
+    fn mark(&mut self, address: Address) -> Result<(), HostError> {
+        self.host.mark(address)
+    }
+}
+
 /// A chain with the engines at work.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -108,12 +170,39 @@ impl World {
     }
 
     /// A call that must succeed.
+    ///
+    /// The first calls of a function are also made with too little gas, at every place where gas can run
+    /// out: that must leave no trace.
     pub fn ok<C: SolCall>(&mut self, caller: Address, to: Address, call: &C) -> C::Return {
-        match self.raw(&Call::new(caller, to, &call.abi_encode())).unwrap() {
+        let input = call.abi_encode();
+        let call = Call::new(caller, to, &input);
+        if is_first(to, C::SELECTOR) {
+            self.starve(&call);
+        }
+        match self.raw(&call).unwrap() {
             Outcome::Success(output) => C::abi_decode_returns_validate(&output).unwrap(),
             Outcome::Revert(data) => {
                 panic!("{} refused: {:?}", C::SIGNATURE, qenex_precompiles::decode(&data))
             }
+        }
+    }
+
+    /// Makes a call with too little gas, once for every amount that ends somewhere else.
+    fn starve(&self, call: &Call<'_>) {
+        let mut whole = self.clone();
+        whole.host.begin_transaction(None);
+        let mut tap = Tap { host: &mut whole.host, spent: Vec::new() };
+        qenex_precompiles::call(&mut tap, call).unwrap();
+        let spent = tap.spent;
+        assert!(!spent.is_empty(), "a call that costs nothing");
+        let before = self.host.clone().into_storage();
+        for gas in spent.iter().step_by(spent.len().div_ceil(SWEEP)) {
+            let mut cut = self.clone();
+            cut.host.begin_transaction(Some(gas - 1));
+            assert_eq!(cut.host.call(call), Err(HostError::OutOfGas));
+            assert_eq!(cut.host.logs(), self.host.logs());
+            assert_eq!(cut.host.marks(), self.host.marks());
+            assert_eq!(cut.host.into_storage(), before);
         }
     }
 
@@ -159,12 +248,12 @@ impl World {
 
     /// Block time, seconds.
     pub fn now(&self) -> u64 {
-        qenex_precompiles::Host::block(&self.host).timestamp
+        self.host.block().timestamp
     }
 
     /// Lets time pass: the next block.
     pub fn pass(&mut self, seconds: u64) {
-        let Block { number, timestamp, chain_id } = qenex_precompiles::Host::block(&self.host);
+        let Block { number, timestamp, chain_id } = self.host.block();
         let (number, timestamp) = (number + 1, timestamp + seconds);
         self.host.set_block(Block { number, timestamp, chain_id });
     }

@@ -369,3 +369,40 @@ fn damaged_words_are_not_read() {
     let error = world.raw(&Call::new(BOB, ACCOUNTS, &input)).unwrap_err();
     assert!(matches!(error, HostError::Fatal(_)));
 }
+
+#[test]
+fn a_key_is_there_until_it_is_removed() {
+    let mut world = World::new();
+    let add = IAccounts::addKeyCall {
+        account: ALICE,
+        scheme: 1,
+        publicKey: BOB.to_vec().into(),
+        validUntil: BLOCK.timestamp + 60,
+    };
+    let foreign = world.refused(BOB, ACCOUNTS, &add);
+    assert_eq!(foreign, IQenexErrors::NotAuthorised { caller: BOB }.into());
+    let id = world.ok(ALICE, ACCOUNTS, &add);
+    let query = IAccounts::keyCall { account: ALICE, keyId: id };
+    let seen = world.ok(STRANGER, ACCOUNTS, &query);
+    let now = BLOCK.timestamp + 1;
+    assert_eq!((seen.scheme, seen.addedAt, seen.validUntil), (1, now, BLOCK.timestamp + 60));
+    let remove = IAccounts::removeKeyCall { account: ALICE, keyId: id };
+    world.ok(ALICE, ACCOUNTS, &remove);
+    assert_eq!(world.ok(STRANGER, ACCOUNTS, &query).scheme, 0);
+    let unknown = IQenexErrors::UnknownKey { account: ALICE, keyId: id };
+    assert_eq!(world.refused(ALICE, ACCOUNTS, &remove), unknown.into());
+}
+
+#[test]
+fn lists_of_payees_and_approvers_can_be_read() {
+    let mut world = World::new();
+    let payee = IAccounts::isPayeeCall { account: ALICE, delegate: STRANGER, payee: BOB };
+    let approver = IAccounts::isApproverCall { account: ALICE, approver: BOB };
+    assert!(!world.ok(CAROL, ACCOUNTS, &payee) && !world.ok(CAROL, ACCOUNTS, &approver));
+    let list =
+        IAccounts::setPayeeCall { account: ALICE, delegate: STRANGER, payee: BOB, allowed: true };
+    world.ok(ALICE, ACCOUNTS, &list);
+    let appoint = IAccounts::setApproverCall { account: ALICE, approver: BOB, allowed: true };
+    world.ok(ALICE, ACCOUNTS, &appoint);
+    assert!(world.ok(CAROL, ACCOUNTS, &payee) && world.ok(CAROL, ACCOUNTS, &approver));
+}

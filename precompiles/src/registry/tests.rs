@@ -174,3 +174,30 @@ fn a_call_to_no_engine_is_refused_not_fatal() {
     let outcome = World::new().raw(&Call::new(ALICE, BOB, &[1, 2, 3, 4])).unwrap();
     assert!(!outcome.is_success());
 }
+
+/// And so is made with too little gas, at every place where gas can run out ([`World::ok`]).
+#[test]
+fn every_function_is_called_by_a_test() {
+    fn sources(folder: &std::path::Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let of_tests = path.iter().any(|part| part == "tests" || part == "tests.rs");
+            if path.is_dir() {
+                sources(&path, text);
+            } else if of_tests {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut text = String::new();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    for engine in engines() {
+        for function in (engine.abi)().functions() {
+            let call = format!("{}Call", function.name);
+            let called = text.match_indices(&call).any(|(at, _)| {
+                !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+            });
+            assert!(called, "no test calls {} of {}", function.name, engine.interface);
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::testing::{
     ADMIN, ALICE, BOB, CAROL, CLOSED, EUR, FROZEN, ISSUER, NOBODY, OFFICER, REGISTRAR, STRANGER,
     TREASURY, USD, World, XXX, freezing, issuing, payment, reference,
 };
-use crate::{Outcome, Refusal};
+use crate::{IRisk, Outcome, RISK, Refusal};
 
 fn registering(code: &[u8; 3]) -> ILedger::registerCurrencyCall {
     ILedger::registerCurrencyCall {
@@ -500,4 +500,48 @@ fn a_transfer_id_is_the_hash_of_account_and_reference() {
     // keccak256 of 36 bytes, computed with another implementation.
     let id = transfer_id(Address::ZERO, FixedBytes::ZERO);
     assert_eq!(id, alloy_primitives::keccak256([0; 36]));
+}
+
+#[test]
+fn currencies_are_listed_and_a_cap_is_never_below_the_supply() {
+    let mut world = World::new();
+    let list = |world: &mut World| world.ok(STRANGER, LEDGER, &ILedger::currenciesCall {});
+    assert_eq!(list(&mut world), [EUR, USD]);
+    let register = ILedger::registerCurrencyCall {
+        code: XXX,
+        exponent: 0,
+        name: "Tokens".into(),
+        issuer: ISSUER,
+        cap: 7,
+    };
+    world.ok(ADMIN, LEDGER, &register);
+    assert_eq!(list(&mut world), [XXX, EUR, USD]);
+    world.ok(ISSUER, LEDGER, &ILedger::issueCall { currency: XXX, ..issuing(1, BOB, 5) });
+    let cap = |cap| ILedger::setCapCall { code: XXX, cap };
+    let foreign = world.refused(ISSUER, LEDGER, &cap(9));
+    assert_eq!(foreign, IQenexErrors::NotAuthorised { caller: ISSUER }.into());
+    let low = IQenexErrors::SupplyCapExceeded { cap: 4, supply: 5, amount: 0 };
+    assert_eq!(world.refused(ADMIN, LEDGER, &cap(4)), low.into());
+    world.ok(ADMIN, LEDGER, &cap(5));
+    let more = ILedger::issueCall { currency: XXX, ..issuing(2, BOB, 1) };
+    let full = IQenexErrors::SupplyCapExceeded { cap: 5, supply: 5, amount: 1 };
+    assert_eq!(world.refused(ISSUER, LEDGER, &more), full.into());
+}
+
+#[test]
+fn what_the_rules_remember_of_a_payer_can_be_read() {
+    let mut world = World::new();
+    world.ok(ALICE, LEDGER, &payment(1, ALICE, BOB, 300));
+    world.ok(ALICE, LEDGER, &payment(2, ALICE, BOB, 300));
+    let flow = world.ok(STRANGER, RISK, &IRisk::flowCall { account: ALICE, currency: USD });
+    assert_eq!((flow.payments, flow.outgoing, flow.dayOutgoing), (2, 600, 600));
+    let received = world.ok(STRANGER, RISK, &IRisk::flowCall { account: BOB, currency: USD });
+    assert_eq!((received.incoming, received.outgoing), (600, 0));
+    let habit = world.ok(STRANGER, RISK, &IRisk::habitCall { account: ALICE, currency: USD });
+    assert_eq!((habit.mean, habit.last, habit.payments, habit.repeats), (300, 300, 2, 1));
+    assert_eq!(habit.thirtyDaysOutgoing, 600);
+    let pair = world.ok(STRANGER, RISK, &IRisk::pairCall { payer: ALICE, payee: BOB });
+    assert_eq!(pair.first, world.now());
+    let never = world.ok(STRANGER, RISK, &IRisk::pairCall { payer: BOB, payee: ALICE });
+    assert_eq!((never.first, never.lastDay), (0, 0));
 }
