@@ -5,8 +5,10 @@
 
 use std::{collections::VecDeque, hint::black_box, sync::Arc, time::Duration};
 
-use alloy_consensus::{SignableTransaction, TxEip1559, transaction::Recovered};
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxKind, U256, keccak256};
+use alloy_consensus::{SignableTransaction, Transaction as _, TxEip1559, transaction::Recovered};
+use alloy_primitives::{
+    Address, B256, Bytes, FixedBytes, KECCAK256_EMPTY, TxKind, U256, keccak256,
+};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::SolCall;
@@ -15,13 +17,17 @@ use criterion::{
     measurement::{Measurement, ValueFormatter, WallTime},
 };
 use qenex_exec::{
-    BlockAttributes, BuildLimits, Candidates, Chain, ExecutedBlock, system_contracts,
+    BlockAttributes, BuildLimits, CallRequest, CallStatus, Candidates, Chain, ExecutedBlock,
+    Overrides, system_contracts,
 };
-use qenex_precompiles::{Block, ENGINE_CODE, ENGINE_NONCE, ICurrencyToken, face_address};
+use qenex_precompiles::{
+    Block, ENGINE_CODE, ENGINE_NONCE, ICurrencyToken, ILedger, LEDGER, face_address,
+};
 use qenex_store::{Store, StoreOptions};
 use qenex_trie::{AccountInfo, StateChanges};
 use qenex_types::{
-    BaseFee, ChainSpec, CurrencySpec, LedgerAccountSpec, LedgerSpec, PooledTransaction, Transaction,
+    BaseFee, ChainSpec, CurrencySpec, LedgerAccountSpec, LedgerSpec, PooledTransaction,
+    Transaction, TransferKind,
 };
 
 const ACCOUNTS: usize = 10_000;
@@ -88,10 +94,10 @@ impl Candidates for Queue {
     }
 }
 
-fn spec(accounts: &[Address]) -> ChainSpec {
+fn spec(accounts: &[Address], owner: Option<Address>) -> ChainSpec {
     let account = |id: &Address| LedgerAccountSpec {
         id: *id,
-        owner: *id,
+        owner: owner.unwrap_or(*id),
         account_type: "RETAIL".into(),
         jurisdiction: "US".into(),
         currency: "USD".into(),
@@ -178,7 +184,37 @@ fn transfers(
     signers.iter().zip(payees).map(one).collect()
 }
 
+/// As many payments in one transaction, each from another account of the signer to one all over the
+/// state.
+fn batch(signer: &PrivateKeySigner, accounts: &[Address]) -> Result<PooledTransaction, Error> {
+    let payees = accounts.iter().rev().step_by(7).cycle();
+    let order = |(number, (from, to)): (u128, (&Address, &Address))| ILedger::Order {
+        clientReference: FixedBytes(number.to_be_bytes()),
+        kind: TransferKind::Transfer.number(),
+        from: *from,
+        to: *to,
+        currency: FixedBytes(*b"USD"),
+        amount: 1,
+        expires: 0,
+        endToEndId: B256::ZERO,
+        payloadHash: B256::ZERO,
+    };
+    let orders = (1..).zip(accounts.iter().take(TRANSFERS).zip(payees)).map(order).collect();
+    let transaction = TxEip1559 {
+        chain_id: CHAIN_ID,
+        gas_limit: 250_000_000,
+        max_fee_per_gas: 2_000,
+        to: TxKind::Call(LEDGER),
+        input: ILedger::batchCall { orders }.abi_encode().into(),
+        ..TxEip1559::default()
+    };
+    let signature = signer.sign_hash_sync(&transaction.signature_hash())?;
+    let signed = Transaction::from(transaction.into_signed(signature));
+    Ok(Arc::new(Recovered::new_unchecked(signed, signer.address())))
+}
+
 fn build(chain: &Chain, transactions: VecDeque<PooledTransaction>, salt: u64) -> ExecutedBlock {
+    let count = transactions.len();
     let head = chain.head();
     let attributes = BlockAttributes {
         timestamp: head.header.timestamp + 1,
@@ -189,7 +225,7 @@ fn build(chain: &Chain, transactions: VecDeque<PooledTransaction>, salt: u64) ->
     let limits = BuildLimits { time: Duration::from_secs(60), ..BuildLimits::default() };
     match chain.build(head.hash, attributes, &mut Queue(transactions), limits) {
         Ok((executed, built)) => {
-            assert_eq!(built.included, TRANSFERS);
+            assert_eq!(built.included, count);
             assert!(executed.block.receipts.iter().all(|receipt| receipt.success));
             executed
         }
@@ -213,7 +249,7 @@ fn run(criterion: &mut Criterion<ProcessorTime>) -> Result<(), Error> {
     for (name, face) in [("transfers", None), ("erc20_face_transfers", Some(usd))] {
         let folder = tempfile::tempdir()?;
         let store = Store::open(folder.path(), &StoreOptions::default())?;
-        let spec = spec(&accounts);
+        let spec = spec(&accounts, None);
         let genesis = genesis(&spec, &accounts)?;
         let chain = Chain::open(Arc::new(spec), store, genesis)?;
         let transactions = transfers(&signers, &accounts, face)?;
@@ -229,6 +265,45 @@ fn run(criterion: &mut Criterion<ProcessorTime>) -> Result<(), Error> {
             );
         });
     }
+    let owner = signers.first().ok_or("no signers")?;
+    let folder = tempfile::tempdir()?;
+    let store = Store::open(folder.path(), &StoreOptions::default())?;
+    let spec = spec(&accounts, Some(owner.address()));
+    let genesis = genesis(&spec, &accounts)?;
+    let chain = Chain::open(Arc::new(spec), store, genesis)?;
+    let payments = batch(owner, &accounts)?;
+    let call = CallRequest {
+        from: owner.address(),
+        to: TxKind::Call(LEDGER),
+        data: payments.inner().input().clone(),
+        gas: Some(250_000_000),
+        ..CallRequest::default()
+    };
+    // The execution alone: no books, no roots.
+    criterion.bench_function(&format!("exec::call/ledger_batch={TRANSFERS}"), |bencher| {
+        bencher.iter(|| match chain.call(0, &call, &Overrides::default(), 250_000_000) {
+            Ok(outcome) => assert_eq!(outcome.status, CallStatus::Success),
+            Err(error) => panic!("{error}"),
+        });
+    });
+    let mut salt = 0;
+    criterion.bench_function(&format!("exec::block/ledger_batch={TRANSFERS}"), |bencher| {
+        bencher.iter_batched(
+            || {
+                salt += 1;
+                (VecDeque::from([Arc::clone(&payments)]), salt)
+            },
+            |(transactions, salt)| {
+                let block = black_box(build(&chain, transactions, salt));
+                let receipt = block.block.receipts.first().map(|receipt| receipt.logs.len());
+                assert!(receipt.is_some_and(|logs| logs >= 2 * TRANSFERS));
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    let block = build(&chain, VecDeque::from([payments]), 0);
+    let gas = block.block.header.gas_used;
+    println!("exec::block/ledger_batch={TRANSFERS}: {} gas a payment", gas / TRANSFERS as u64);
     Ok(())
 }
 

@@ -194,13 +194,24 @@ fn refusals_without_state_use_the_words_clients_match() {
         (sign(transfer(u64::MAX), &by), "nonce has max value: 18446744073709551615"),
         (sign(empty_auth, &by), "EIP-7702 transaction with empty auth list"),
         (sign(create(49_153), &by), "max initcode size exceeded: code size 49153, limit 49152"),
-        (Bytes::from(vec![2; 131_073]), "oversized data: transaction size 131073, limit 131072"),
+        (Bytes::from(vec![2; 614_401]), "oversized data: transaction size 614401, limit 614400"),
     ];
     for (raw, message) in table {
         let (pool, accounts) = (Pool::new(config()), Accounts::default());
         assert_eq!(pool.add_raw(&raw, &accounts).unwrap_err().to_string(), message);
         assert_eq!(pool.status().pending, 0);
     }
+    // Only a call to the ledger may be longer and have more gas.
+    let (pool, accounts) = (Pool::new(config()), Accounts::default());
+    let large = |to| TxEip1559 {
+        to: TxKind::Call(to),
+        input: vec![1; 131_072].into(),
+        gas_limit: 16_777_217,
+        ..transfer(0)
+    };
+    let refused = |to| pool.add_raw(&sign(large(to), &by), &accounts).unwrap_err();
+    assert!(matches!(refused(Address::ZERO), PoolError::Oversized { limit: 131_072, .. }));
+    assert!(matches!(refused(qenex_types::LEDGER), PoolError::Funds { .. }));
 }
 
 #[test]

@@ -99,10 +99,12 @@ async fn run(options: Options, endpoints: Endpoints) -> Result<()> {
     let binary = std::env::current_exe().context("cannot find the qenex binary itself")?;
     let mut network = Network::new(binary, options.datadir.clone(), endpoints, options.log.clone());
     network.start_all()?;
+    // A node makes the genesis state first.
+    let patience = 120_u64.saturating_add(u64::from(options.ledger_accounts / 1_000));
     let stop = stop_signal();
     tokio::pin!(stop);
     tokio::select! {
-        ready = network.wait_ready(Duration::from_secs(120)) => ready?,
+        ready = network.wait_ready(Duration::from_secs(patience)) => ready?,
         () = &mut stop => {
             return network.stop().await;
         }

@@ -31,7 +31,7 @@ sol! {
 const CURRENCY: [u8; 3] = *b"USD";
 
 /// Gas that a payment of a batch is given: a new transfer record and ten other slots, all cold.
-pub(super) const PAYMENT_GAS: u64 = 140_000;
+pub(super) const PAYMENT_GAS: u64 = 200_000;
 
 /// The owners of a population's accounts: senders of the load with this seed.
 ///

@@ -28,6 +28,8 @@ const TRANSFER_VALUE: u64 = 1;
 const FEE_HEADROOM: u128 = 100;
 /// Lowest default `maxFeePerGas`: a base fee of a few wei may multiply within seconds.
 const MIN_MAX_FEE: u128 = 10_000_000_000;
+/// Highest fee of a transaction by default, wei: nodes take one above a coin for a mistake.
+const MOST_FEE: u128 = 900_000_000_000_000_000;
 /// Funding transfers on their way at once: nodes limit what one account may have in the pool.
 const FUNDING_WINDOW: usize = 64;
 /// How often funding looks whether it is included.
@@ -251,7 +253,7 @@ async fn terms(
     let affordable = (wealth / U256::from(4) / all).saturating_to::<u128>();
     let wish = base.saturating_mul(FEE_HEADROOM).max(MIN_MAX_FEE).saturating_add(tip);
     let least = base.saturating_mul(2).saturating_add(tip);
-    let max_fee = wish.min(affordable);
+    let max_fee = wish.min(affordable).min(MOST_FEE / u128::from(gas.max(1)));
     ensure!(
         max_fee >= least,
         "the funder has {wealth} wei, which pays {affordable} wei per gas for {} transfers; \

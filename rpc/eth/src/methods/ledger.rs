@@ -10,7 +10,7 @@ use crate::{api::Api, args::Args, error::Failure, methods::tag};
 
 /// The trial balance of a block. Amounts are decimal text of minor units, as in the bank's interface:
 /// they may be greater than what JSON numbers hold.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TrialBalance {
     block_number: U64,
@@ -21,7 +21,7 @@ pub(crate) struct TrialBalance {
     currencies: Vec<Currency>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Currency {
     currency: String,
