@@ -79,7 +79,7 @@ const REFUSALS = [
   "ZeroAmount",
   "out of gas",
 ];
-const CHECKS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, "proof"];
+const CHECKS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "proof"];
 
 const USAGE = `usage: node ledger.mjs [--rpc URL[,URL...]] [--seconds N] [--seed S] [--admin 0xKEY|FILE]`;
 
@@ -136,13 +136,14 @@ async function run({ urls, seconds, seed, admin }) {
     await world.build(seed, progress);
     progress(`payments for ${seconds} s`);
     const until = performance.now() + 1000 * seconds;
-    const lane = (Kind, name) => new Kind(name, world, follower, random(name));
+    const own = (name) => new Random(`${world.run} ${name}`);
+    const lane = (Kind, name) => new Kind(name, world, follower, own(name));
     const customers = [0, 1].map((i) => {
       const mine = world.dev.slice(5 * i, 5 * i + 5);
       return Object.assign(lane(Customers, `customers ${i}`), { mine });
     });
     const lanes = [
-      ...world.desks.map((desk) => new Desk(desk, world, follower, random(`desk ${desk.number}`))),
+      ...world.desks.map((desk) => new Desk(desk, world, follower, own(`desk ${desk.number}`))),
       ...customers,
       lane(Issuer, "issuer"),
       lane(Officers, "officers"),

@@ -3,7 +3,16 @@
 //
 // Reads no state: the follower compares what comes out here with the state of every block.
 
-import { LEDGER, SETTLEMENT, Violation, currencyOf, decodeError, faceOf, idOf } from "./chain.mjs";
+import {
+  LEDGER,
+  SETTLEMENT,
+  Violation,
+  currencyOf,
+  decodeError,
+  faceOf,
+  idOf,
+  letters,
+} from "./chain.mjs";
 import { CAPTURE, HOLD, ISSUE, REDEEM, REVERSAL, TRANSFER, ZERO } from "./orders.mjs";
 import { ordersOf, signers } from "./orders.mjs";
 import { NO_LIMIT, Who } from "./who.mjs";
@@ -43,6 +52,7 @@ export class Books {
   #allowances = new Map();
   #counters = new Map();
   #cycles = new Map();
+  #lines = new Map();
 
   /** `genesis` is what the development network begins with: admin, currencies, accounts. */
   constructor(chainId, genesis) {
@@ -56,6 +66,21 @@ export class Books {
 
   #register(currency, exponent, issuer) {
     this.currencies.set(currency, { exponent, issuer, active: true, supply: 0n });
+  }
+
+  /** Begins the sums of a block. */
+  open() {
+    this.#lines.clear();
+  }
+
+  /** What the block did to a currency so far. */
+  line(currency) {
+    if (!this.#lines.has(currency)) {
+      const { supply: opening } = this.currencies.get(currency);
+      const sums = { issued: 0n, redeemed: 0n, moved: 0n, held: 0n, released: 0n };
+      this.#lines.set(currency, { opening, postings: 0n, ...sums });
+    }
+    return this.#lines.get(currency);
   }
 
   /** What an account has by the events so far. */
@@ -187,6 +212,9 @@ export class Books {
   }
 
   #move(from, to, currency, amount, touched) {
+    const line = this.line(currency);
+    line.postings += 1n;
+    line[from === ZERO ? "issued" : to === ZERO ? "redeemed" : "moved"] += amount;
     const change = (id, by) => {
       touched.add(`${id} ${currency}`);
       // Who issues or redeems moves the supply the other way.
@@ -198,6 +226,9 @@ export class Books {
   }
 
   #hold(from, currency, change, touched) {
+    const line = this.line(currency);
+    if (change > 0n) line.held += change;
+    else line.released -= change;
     this.balance(from, currency).held += change;
     touched.add(`${from} ${currency}`);
   }
@@ -215,7 +246,12 @@ export class Books {
     };
     side(from, DEBIT);
     side(to, CREDIT);
-    this.equal(7, `whether ${currency} is in use`, this.currencies.get(currency)?.active, true);
+    this.equal(
+      7,
+      `whether ${letters(currency)} is in use`,
+      this.currencies.get(currency)?.active,
+      true,
+    );
   }
 
   #held(args, context) {
@@ -369,7 +405,7 @@ export class Books {
 
   #mayIssue(currency, { sender }) {
     const { issuer } = this.currencies.get(currency);
-    this.equal(6, `who issues or redeems ${currency}`, sender, issuer);
+    this.equal(6, `who issues or redeems ${letters(currency)}`, sender, issuer);
   }
 
   /** The sender uses an allowance. */
@@ -477,7 +513,13 @@ export class Books {
     ].entries()) {
       if (limits[i] === NO_LIMIT) continue;
       const most = count(limits[i], exponent);
-      this.check(8, sum <= most, `the ${which} of ${id} in ${currency}`, `at most ${most}`, sum);
+      this.check(
+        8,
+        sum <= most,
+        `the ${which} of ${id} in ${letters(currency)}`,
+        `at most ${most}`,
+        sum,
+      );
     }
   }
 

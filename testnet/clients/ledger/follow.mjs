@@ -10,12 +10,14 @@ import {
   Violation,
   abiAt,
   balanceSlot,
+  code,
   decodeCall,
   decodeError,
   decodeLog,
   faceOf,
   halves,
   has,
+  letters,
   outstandingSlot,
   quantity,
   sleep,
@@ -34,6 +36,8 @@ const LOG_BLOCKS = 5_000;
 const SLOTS = 1_000;
 /** One proof in so many blocks. */
 const PROVEN = 8;
+/** Nodes prove the state of this many blocks back, and of some more. */
+const PROVABLE = 128;
 /** Transfers read back at the end. */
 const READ_BACK = 1_000;
 
@@ -52,6 +56,7 @@ export class Follower {
   #last = Infinity;
   #failed;
   #began;
+  #head = 0;
 
   constructor(nodes, books, random) {
     this.#nodes = nodes;
@@ -132,13 +137,13 @@ export class Follower {
 
   async #block(number) {
     for (;;) {
-      const head = this.#fetched.has(number)
-        ? number
-        : Number(await this.#nodes[0].call("eth_blockNumber"));
-      for (let n = number; n <= Math.min(head, number + AHEAD); n += 1) {
+      if (this.#head < number + AHEAD) {
+        this.#head = Number(await this.#nodes[0].call("eth_blockNumber"));
+      }
+      for (let n = number; n <= Math.min(this.#head, number + AHEAD); n += 1) {
         if (!this.#fetched.has(n)) this.#fetch(n);
       }
-      if (head >= number) break;
+      if (this.#head >= number) break;
       if (this.#last < number) return;
       await sleep(POLL_MS);
     }
@@ -174,6 +179,7 @@ export class Follower {
     const currencies = new Set(books.currencies.keys());
     const touched = new Set();
     const outcomes = [];
+    books.open();
     const known = new Set(books.who.accounts.keys());
     for (const [at, transaction] of block.transactions.entries()) {
       const { hash, from, to, input } = transaction;
@@ -195,6 +201,7 @@ export class Follower {
     }
     books.place = `block ${number}`;
     await this.#sums(node, number, block.stateRoot);
+    await this.#trial(node, number);
     await this.#views(node, number, touched, before, currencies);
     const parties = [...touched].map((key) => key.split(" ")[0]).filter((id) => id !== ZERO);
     const opened = [...books.who.accounts.keys()].filter((id) => !known.has(id));
@@ -260,26 +267,61 @@ export class Follower {
     pairs.forEach(({ id, currency }, i) => {
       const [posted, held] = halves(words[currencies.length + i]);
       sums.set(currency, sums.get(currency) + posted);
-      books.check(2, held <= posted, `${id} in ${currency}`, `at most ${posted} held`, held);
+      books.check(
+        2,
+        held <= posted,
+        `${id} in ${letters(currency)}`,
+        `at most ${posted} held`,
+        held,
+      );
       const said = books.balances.get(`${id} ${currency}`) ?? { posted: 0n, held: 0n };
-      books.equal(12, `what ${id} has in ${currency} by the events`, said.posted, posted);
+      books.equal(12, `what ${id} has in ${letters(currency)} by the events`, said.posted, posted);
       books.equal(12, `what of it is held by the events`, said.held, held);
     });
     currencies.forEach((currency, i) => {
       const [supply] = halves(words[i]);
-      books.equal(1, `the sum of all balances in ${currency}`, sums.get(currency), supply);
+      books.equal(1, `the sum of all balances in ${letters(currency)}`, sums.get(currency), supply);
       books.equal(
         12,
-        `the supply of ${currency} by the events`,
+        `the supply of ${letters(currency)} by the events`,
         books.currencies.get(currency).supply,
         supply,
       );
     });
-    if (number % PROVEN !== 0) return;
+    if (number % PROVEN !== 0 || this.#head - number > PROVABLE) return;
     const chosen = this.#random.number(0, slots.length - 1);
     const proof = await node.call("eth_getProof", LEDGER, [slots[chosen]], quantity(number));
-    const proven = provenSlot(stateRoot, LEDGER, slots[chosen], proof);
+    let proven;
+    try {
+      proven = provenSlot(stateRoot, LEDGER, slots[chosen], proof);
+    } catch ({ message }) {
+      proven = message;
+    }
     books.equal("proof", `the proven slot ${slots[chosen]}`, proven, BigInt(words[chosen]));
+  }
+
+  /** The node's own trial balance. */
+  async #trial(node, number) {
+    const trial = await node.call("qenex_getTrialBalance", quantity(number));
+    const books = this.#books;
+    const known = [...books.currencies.keys()].map(letters).sort();
+    books.equal(
+      1,
+      "the currencies",
+      trial.currencies
+        .map((c) => c.currency)
+        .sort()
+        .join(),
+      known.join(),
+    );
+    for (const found of trial.currencies) {
+      const currency = code(found.currency);
+      const line = { ...books.line(currency), closing: books.currencies.get(currency).supply };
+      const names = Object.keys(line).sort();
+      const text = (sums) => names.map((name) => `${name} ${sums[name]}`).join();
+      books.equal(1, `the trial balance of ${found.currency}`, text(found), text(line));
+    }
+    books.equal(1, "whether the trial balance closes", trial.balanced, true);
   }
 
   #slots = new Map();
@@ -322,7 +364,7 @@ export class Follower {
     const books = this.#books;
     balances.forEach(([id, currency], i) => {
       const key = `${id} ${currency}`;
-      const what = `${id} in ${currency}`;
+      const what = `${id} in ${letters(currency)}`;
       const first = before.get(key) ?? { posted: 0n, held: 0n };
       const last = books.balances.get(key);
       const start = old[i] ? then.shift() : [0n, 0n, 0n];
@@ -333,10 +375,10 @@ export class Follower {
       books.equal(9, `what is available to ${what}`, now[i][2], faces[i]);
     });
     supplies.forEach((currency, i) => {
-      books.equal(9, `the face's total of ${currency}`, totals[i], outstanding[i]);
+      books.equal(9, `the face's total of ${letters(currency)}`, totals[i], outstanding[i]);
       books.equal(
         1,
-        `the supply of ${currency}`,
+        `the supply of ${letters(currency)}`,
         outstanding[i],
         books.currencies.get(currency).supply,
       );
@@ -413,7 +455,7 @@ export class Follower {
       const { id, currency, sum } = counted[i];
       books.equal(
         8,
-        `what the limits have counted of ${id} in ${currency} today`,
+        `what the limits have counted of ${id} in ${letters(currency)} today`,
         flow[place],
         sum,
       );

@@ -64,7 +64,8 @@ function devWallets() {
 
 /** Keys, accounts and currencies from a seed: names that this network does not know yet. */
 export class World {
-  #seed;
+  /** The seed, and which of its runs on this network this is. */
+  run;
   #names = 0;
   wallets = [];
 
@@ -74,7 +75,7 @@ export class World {
 
   async build(seed, progress) {
     for (let run = 0; ; run += 1) {
-      this.#seed = `${seed} ${run}`;
+      this.run = `${seed} ${run}`;
       const { address } = new Wallet(this.#hash("issuer"));
       const nonce = await this.node.call("eth_getTransactionCount", address, "latest");
       const free = await Promise.all(
@@ -101,7 +102,7 @@ export class World {
   }
 
   #hash(name) {
-    return keccak256(stringToHex(`ledger ${this.#seed} ${name}`));
+    return keccak256(stringToHex(`ledger ${this.run} ${name}`));
   }
 
   /** The code of a currency: X or Y and two letters. */
