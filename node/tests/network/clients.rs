@@ -1,4 +1,4 @@
-//! The tools people use: viem, ethers, web3.py, Hardhat, Forge and Cast.
+//! The tools people use: viem, ethers, web3.py, Hardhat, Forge and Cast; and the ledger, checked through them.
 
 use std::path::{Path, PathBuf};
 
@@ -240,6 +240,21 @@ async fn viem_ethers_web3_py_hardhat_and_foundry_work() {
         same_height.then_some(())
     })
     .await;
+    net.agree(&ALL).await;
+    net.all_alive();
+}
+
+/// A short run; longer ones are in docs/benchmarks.md.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ledgers_invariants_hold_while_payments_flow() {
+    let mut net = Net::started(4).await;
+    let mut node = Command::new("node");
+    node.arg(workspace("testnet/clients/ledger.mjs", "testnet/clients"));
+    node.args(["--rpc", &ALL.map(|index| net.rpc(index)).join(",")]);
+    node.args(["--seconds", "20", "--seed", "1", "--admin"]);
+    node.arg(net.network.datadir().join("gateway.key"));
+    let said = text_of(&mut node).await;
+    assert!(said.contains("ledger: ok in "), "{said}");
     net.agree(&ALL).await;
     net.all_alive();
 }
