@@ -2,6 +2,14 @@
 //!
 //! The relying party is part of the key's identity, the challenge is the digest of the order, and the
 //! user must have been verified (biometrics or PIN), not only be present.
+//!
+//! What a client does with an authenticator's answer: it asks with `userVerification: "required"`, turns
+//! the signature from DER into `r` and `s` of 32 bytes each, finds the two indices, and passes the
+//! authenticator data and the client data on as they are. It need not look at `s`: authenticators give
+//! high ones as often as low ones, and both verify. Client data must be written as section 5.8.1.1 says,
+//! without spaces between tokens, as browsers do; members may follow, since nothing but the type and the
+//! challenge is read. Origins are not: the authenticator signs the relying party's id, which is in the
+//! key's.
 
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::{SolValue, sol};
