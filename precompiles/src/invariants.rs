@@ -25,12 +25,12 @@ use proptest::test_runner::Config;
 
 use crate::risk::records::{DAY, TERMS, Terms};
 use crate::testing::{
-    ALICE, BOB, CAROL, CLOSED, EUR, FROZEN, ISSUER, OFFICER, REGISTRAR, RISK_OFFICER,
+    ALICE, BOB, CAROL, CLOSED, EUR, FEED_MANAGER, FROZEN, ISSUER, OFFICER, REGISTRAR, RISK_OFFICER,
     SECOND_OFFICER, STRANGER, TREASURY, USD, World, freezing, reference, u,
 };
 use crate::{
-    ACCOUNTS, COMPLIANCE, Call, HostError, IAccounts, ICompliance, ICurrencyToken, ILedger, LEDGER,
-    Outcome, books, face_address,
+    ACCOUNTS, COMPLIANCE, Call, HostError, IAccounts, ICompliance, ICurrencyToken, ILedger,
+    IOracle, LEDGER, ORACLE, Outcome, books, face_address, price_feed_address,
 };
 
 /// CAROL lives where payments from the others are reviewed; CLOSED is closed.
@@ -1062,11 +1062,27 @@ proptest! {
         tail in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         let mut world = World::new();
+        let terms = IOracle::Terms {
+            minReporters: 1,
+            maxReporters: 1,
+            deviation: 1,
+            staleness: 1,
+            confirmation: 0,
+            minAnswer: 0,
+            maxAnswer: 1,
+        };
+        let feed = IOracle::createFeedCall { description: "feed".into(), decimals: 0, terms };
+        let feed = price_feed_address(world.ok(FEED_MANAGER, ORACLE, &feed));
         let abi = (crate::engines()[engine].abi)();
         let functions: Vec<_> = abi.functions().collect();
         let mut input = functions[pick % functions.len()].selector().to_vec();
         input.extend(tail);
-        let to = crate::engines()[engine].address.unwrap_or(face_address("USD".parse().unwrap()));
+        let to = crate::engines()[engine].address.unwrap_or(
+            match crate::engines()[engine].interface {
+                "IPriceFeed" => feed,
+                _ => face_address("USD".parse().unwrap()),
+            },
+        );
         prop_assert!(world.raw(&Call::new(ALICE, to, &input)).is_ok());
     }
 }
