@@ -72,6 +72,15 @@ interface IQenexErrors {
     error NotFrozen(address account);
     error SecondOfficerNeeded(address officer);
     error InvalidAttestation(string field);
+    error UnknownFeed(uint32 feed);
+    error InvalidFeed(string field);
+    error NotReporter(uint32 feed, address caller);
+    error InvalidObservation(uint64 observedAt, uint64 first, uint64 last);
+    error AnswerOutOfBounds(int128 answer, int128 min, int128 max);
+    error PriceStale(uint32 feed, uint64 updatedAt);
+    error PriceHeld(uint32 feed, uint8 hold, uint64 since);
+    error NoRound(uint32 feed, uint80 round);
+    error NotHeld(uint32 feed);
     error InstructionNotOpen(bytes32 id, uint8 status);
     error NothingToAffirm(bytes32 id, address payer);
     error NotAffirmed(bytes32 id, uint8 open);

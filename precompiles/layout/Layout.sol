@@ -190,6 +190,53 @@ contract Ledger {
     mapping(bytes3 code => bytes3) internal previous;
 }
 
+contract Oracle {
+    struct Feed {
+        // Terms.
+        uint8 decimals;
+        uint8 minReporters;
+        uint8 maxReporters;
+        uint8 reporters;
+        uint16 deviation;
+        uint32 staleness;
+        uint32 confirmation;
+        string description;
+        // Bounds.
+        int128 minAnswer;
+        int128 maxAnswer;
+        // Progress.
+        uint64 latest;
+        uint8 hold;
+        uint40 since;
+        int128 anchor;
+    }
+
+    struct Report {
+        int128 answer;
+        uint40 observedAt;
+        uint40 reportedAt;
+    }
+
+    struct Reporters {
+        address[31] addresses;
+        Report[31] reports;
+    }
+
+    struct Round {
+        int128 answer;
+        uint40 startedAt;
+        uint40 updatedAt;
+        uint40 acceptedAt;
+        uint8 reports;
+    }
+
+    uint32 internal feedCount;
+    mapping(uint32 feed => Feed) internal feeds;
+    mapping(uint32 feed => Reporters) internal reporters;
+    mapping(uint32 feed => mapping(address reporter => uint8)) internal indices;
+    mapping(uint32 feed => mapping(uint64 round => Round)) internal rounds;
+}
+
 contract Risk {
     struct Flow {
         uint24 hour;

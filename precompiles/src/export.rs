@@ -59,7 +59,10 @@ fn addresses() -> String {
     for (interface, _) in rows() {
         let _infallible = writeln!(text, "import {{{interface}}} from \"./{interface}.sol\";");
     }
-    text.push_str("import {ICurrencyToken} from \"./ICurrencyToken.sol\";\n\n");
+    for interface in ["ICurrencyToken", "IPriceFeed"] {
+        let _infallible = writeln!(text, "import {{{interface}}} from \"./{interface}.sol\";");
+    }
+    text.push('\n');
     text.push_str("/// @title Where the engines are.\nlibrary QenexAddresses {\n");
     for (interface, address) in rows() {
         let name = interface.trim_start_matches('I').to_uppercase();
@@ -69,7 +72,12 @@ fn addresses() -> String {
     text.push_str(
         "\n    /// @notice The ERC-20 face of a currency, registered or not.\n    \
          function face(bytes3 code) internal pure returns (ICurrencyToken) {\n        \
-         return ICurrencyToken(address((uint160(0x5158C0) << 136) | uint24(code)));\n    }\n}\n",
+         return ICurrencyToken(address((uint160(0x5158C0) << 136) | uint24(code)));\n    }\n",
+    );
+    text.push_str(
+        "\n    /// @notice The Chainlink-compatible face of a price feed, created or not.\n    \
+         function priceFeed(uint32 feed) internal pure returns (IPriceFeed) {\n        \
+         return IPriceFeed(address((uint160(0x5158F0) << 136) | feed));\n    }\n}\n",
     );
     text
 }

@@ -1,9 +1,9 @@
 //! The financial engines: native code behind fixed addresses, over ordinary contract storage.
 //!
 //! A call comes in through [`call`] (`registry.rs`), which refuses what no engine accepts and hands
-//! the rest to an engine's folder (`accounts/`, `ledger/`, `compliance/`, `risk/`, `access/`, `face/`). Engines see the chain only
-//! through the [`Host`] trait: the executor implements it over its journal, [`MemoryHost`] in
-//! memory.
+//! the rest to an engine's folder (`accounts/`, `ledger/`, `compliance/`, `risk/`, `settlement/`, `oracle/`, `access/`,
+//! `pq_verify/`, and the faces `face/` and `price_feed/`). Engines see the chain only through the
+//! [`Host`] trait: the executor implements it over its journal, [`MemoryHost`] in memory.
 //!
 //! Invariants by absence: no clock, no randomness, no floating point, no iteration over state, no
 //! call out of an engine. Everything a caller does wrong is a revert with an error of the catalogue
@@ -21,7 +21,9 @@ mod genesis;
 mod host;
 pub mod ledger;
 mod memory;
+pub mod oracle;
 pub mod pq_verify;
+pub mod price_feed;
 mod registry;
 pub mod risk;
 pub mod settlement;
@@ -46,10 +48,13 @@ pub use genesis::{GenesisError, genesis};
 pub use host::{Block, Call, Host, HostError, Outcome};
 pub use ledger::abi::ILedger;
 pub use memory::MemoryHost;
+pub use oracle::abi::IOracle;
 pub use pq_verify::abi::IPqVerify;
+pub use price_feed::abi::IPriceFeed;
 pub use registry::{
-    ACCESS, ACCOUNTS, COMPLIANCE, ENGINE_CODE, ENGINE_NONCE, Engine, LEDGER, Mutability, PQ_VERIFY,
-    RISK, SETTLEMENT, call, engine_addresses, engines, face_address, face_currency, is_engine,
+    ACCESS, ACCOUNTS, COMPLIANCE, ENGINE_CODE, ENGINE_NONCE, Engine, LEDGER, Mutability, ORACLE,
+    PQ_VERIFY, RISK, SETTLEMENT, call, engine_addresses, engines, face_address, face_currency,
+    is_engine, price_feed_address, price_feed_number,
 };
 pub use risk::abi::IRisk;
 pub use settlement::abi::ISettlement;

@@ -196,7 +196,7 @@ words! {
         Attestor = 5 "ATTESTOR",
         /// Price feeds and their reporters.
         FeedManager = 6 "FEED_MANAGER",
-        /// May only cancel: changes of parameters, open requests.
+        /// May only stop: cancels changes of parameters and open requests, suspends price feeds.
         Guardian = 7 "GUARDIAN",
     }
 }

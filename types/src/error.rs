@@ -128,6 +128,15 @@ catalogue! {
     256 NotFrozen("address account") 409 "The account is not frozen.";
     257 SecondOfficerNeeded("address officer") 403 "Another officer must agree to the release.";
     258 InvalidAttestation("string field") 422 "The attestation cannot have this value.";
+    260 UnknownFeed("uint32 feed") 404 "No such price feed.";
+    261 InvalidFeed("string field") 422 "The feed cannot have this value.";
+    262 NotReporter("uint32 feed, address caller") 403 "This address is no reporter of the feed.";
+    263 InvalidObservation("uint64 observedAt, uint64 first, uint64 last") 422 "The observation is too old, in the future, or not newer than the reporter's last.";
+    264 AnswerOutOfBounds("int128 answer, int128 min, int128 max") 422 "The answer is not within the bounds.";
+    265 PriceStale("uint32 feed, uint64 updatedAt") 409 "The feed's answer is too old, or too few reports count for another.";
+    266 PriceHeld("uint32 feed, uint8 hold, uint64 since") 409 "A newer answer is held because it is far from the last, or the feed is suspended.";
+    267 NoRound("uint32 feed, uint80 round") 404 "The feed has no such round.";
+    268 NotHeld("uint32 feed") 409 "The feed is neither held nor suspended.";
     290 InstructionNotOpen("bytes32 id, uint8 status") 409 "The instruction or cycle is not open.";
     291 NothingToAffirm("bytes32 id, address payer") 422 "The payer has no leg to affirm.";
     292 NotAffirmed("bytes32 id, uint8 open") 409 "Not every leg is affirmed.";

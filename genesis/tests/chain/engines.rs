@@ -2,13 +2,14 @@
 //! block.
 
 use alloy_consensus::TxEip1559;
-use alloy_primitives::{Address, B256, Bytes, FixedBytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, TxKind, U256, keccak256};
 use alloy_sol_types::{SolCall, SolEvent};
 use qenex_exec::{CallRequest, CallStatus, Overrides};
 use qenex_genesis::DEV_ACCOUNTS;
 use qenex_precompiles::{
-    ACCOUNTS, Block, Call, Host, IAccounts, ICurrencyToken, ILedger, LEDGER, MemoryHost,
-    decode_error, face_address, genesis,
+    ACCESS, ACCOUNTS, Block, Call, ENGINE_CODE, ENGINE_NONCE, Host, IAccess, IAccounts,
+    ICurrencyToken, ILedger, IOracle, IPriceFeed, LEDGER, MemoryHost, ORACLE, decode_error,
+    face_address, genesis, price_feed_address,
 };
 use qenex_types::PooledTransaction;
 
@@ -295,4 +296,50 @@ fn the_books_of_every_kind_of_transaction_close_in_one_block_and_in_many() {
         assert_eq!(accounts, [first, 1_000_100, 1_000_051]);
         assert_eq!(world.posted(CALLER), 50_000 - 7);
     }
+}
+
+#[test]
+fn a_price_feed_made_in_a_block_answers_contracts() {
+    let world = World::new();
+    let face = price_feed_address(1);
+    let terms = IOracle::Terms {
+        minReporters: 1,
+        maxReporters: 3,
+        deviation: 500,
+        staleness: 3_600,
+        confirmation: 0,
+        minAnswer: 1,
+        maxAnswer: i128::MAX,
+    };
+    let description = "EUR / USD".to_owned();
+    let create = IOracle::createFeedCall { description, decimals: 8, terms };
+    let grant = IAccess::grantRoleCall { role: 6, member: DEV_ACCOUNTS[0] };
+    let add = IOracle::addReporterCall { feed: 1, reporter: DEV_ACCOUNTS[1] };
+    let block = world.run([
+        call(0, 0, ACCESS, grant.abi_encode()),
+        call(0, 1, ORACLE, create.abi_encode()),
+        call(0, 2, ORACLE, add.abi_encode()),
+    ]);
+    assert!(block.receipts.iter().all(|receipt| receipt.success));
+    let account = world.chain.account(1, face).unwrap().unwrap();
+    assert_eq!((account.nonce, account.code_hash), (ENGINE_NONCE, keccak256(ENGINE_CODE)));
+
+    let observed_at = block.header.timestamp;
+    let report = IOracle::reportCall { feed: 1, answer: 108_500_000, observedAt: observed_at };
+    let block = world.run([call(1, 0, ORACLE, report.abi_encode())]);
+    assert!(block.receipts[0].success);
+    let shown = logs(&block).pop().unwrap();
+    let event = IPriceFeed::AnswerUpdated::decode_log_data(&shown.data).unwrap();
+    assert_eq!((shown.address, event.roundId), (face, U256::from(1)));
+
+    let request = CallRequest {
+        to: TxKind::Call(STATIC_CALLER),
+        data: through(face, &IPriceFeed::latestRoundDataCall {}.abi_encode()).into(),
+        ..CallRequest::default()
+    };
+    let number = block.header.number;
+    let done = world.chain.call(number, &request, &Overrides::default(), 1_000_000).unwrap();
+    let seen = IPriceFeed::latestRoundDataCall::abi_decode_returns(&done.output).unwrap();
+    assert_eq!(seen.answer, I256::unchecked_from(108_500_000));
+    assert_eq!(seen.updatedAt, U256::from(observed_at));
 }

@@ -20,6 +20,7 @@ pub const OFFICER: Address = Address::repeat_byte(0x0f);
 pub const SECOND_OFFICER: Address = Address::repeat_byte(0x1f);
 pub const RISK_OFFICER: Address = Address::repeat_byte(0x2f);
 pub const ATTESTOR: Address = Address::repeat_byte(0xa7);
+pub const FEED_MANAGER: Address = Address::repeat_byte(0xfe);
 pub const GUARDIAN: Address = Address::repeat_byte(0x94);
 pub const STRANGER: Address = Address::repeat_byte(0x99);
 /// Own themselves. ALICE has 1,000.00 USD and 500.00 EUR, BOB 10.00 USD, CAROL nothing.
@@ -151,6 +152,7 @@ impl World {
             (Role::ComplianceOfficer, SECOND_OFFICER),
             (Role::RiskOfficer, RISK_OFFICER),
             (Role::Attestor, ATTESTOR),
+            (Role::FeedManager, FEED_MANAGER),
             (Role::Guardian, GUARDIAN),
         ] {
             let call = IAccess::grantRoleCall { role: role.number(), member };

@@ -21,10 +21,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use qenex_histories::setting::{PARTIES, world};
-use qenex_histories::world::{ALICE, SECOND_OFFICER};
+use qenex_histories::world::{ALICE, FEED_MANAGER, SECOND_OFFICER};
 use qenex_histories::{Model, Status, Step, World, aim, aimed_step, transaction};
 use qenex_precompiles::{
-    COMPLIANCE, Call, HostError, ICompliance, LEDGER, Outcome, books, engines, face_address,
+    COMPLIANCE, Call, HostError, ICompliance, IOracle, LEDGER, ORACLE, Outcome, books, engines,
+    face_address, price_feed_address,
 };
 
 /// Histories; `PROPTEST_CASES` makes it more.
@@ -117,11 +118,25 @@ proptest! {
         tail in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         let mut world = World::new();
+        let terms = IOracle::Terms {
+            minReporters: 1,
+            maxReporters: 1,
+            deviation: 1,
+            staleness: 1,
+            confirmation: 0,
+            minAnswer: 0,
+            maxAnswer: 1,
+        };
+        let feed = IOracle::createFeedCall { description: "feed".into(), decimals: 0, terms };
+        let feed = price_feed_address(world.ok(FEED_MANAGER, ORACLE, &feed));
         let abi = (engines()[engine].abi)();
         let functions: Vec<_> = abi.functions().collect();
         let mut input = functions[pick % functions.len()].selector().to_vec();
         input.extend(tail);
-        let to = engines()[engine].address.unwrap_or(face_address("USD".parse().unwrap()));
+        let to = engines()[engine].address.unwrap_or(match engines()[engine].interface {
+            "IPriceFeed" => feed,
+            _ => face_address("USD".parse().unwrap()),
+        });
         prop_assert!(world.raw(&Call::new(ALICE, to, &input)).is_ok());
     }
 }

@@ -10,7 +10,7 @@ use qenex_types::Currency;
 use crate::errors::refuse;
 use crate::{
     Call, EngineError, Host, HostError, IQenexErrors, Outcome, access, accounts, compliance, face,
-    gas, ledger, pq_verify, risk, settlement,
+    gas, ledger, oracle, pq_verify, price_feed, risk, settlement,
 };
 
 /// Profiles of ledger accounts.
@@ -23,6 +23,8 @@ pub const COMPLIANCE: Address = address!("0x515800000000000000000000000000000000
 pub const RISK: Address = address!("0x5158000000000000000000000000000000000004");
 /// Instructions of several legs, netting.
 pub const SETTLEMENT: Address = address!("0x5158000000000000000000000000000000000005");
+/// Price feeds.
+pub const ORACLE: Address = address!("0x5158000000000000000000000000000000000006");
 /// Roles, approvals of several, parameters.
 pub const ACCESS: Address = address!("0x5158000000000000000000000000000000000008");
 /// Signatures that resist quantum computers.
@@ -35,8 +37,10 @@ pub const ENGINE_NONCE: u64 = 1;
 
 /// First bytes of every engine's address.
 const PREFIX: [u8; 2] = [0x51, 0x58];
-/// First bytes of every face's address; the last three are the currency code, zeros between.
+/// First bytes of every ERC-20 face's address; the last three are the currency code, zeros between.
 const FACE_PREFIX: [u8; 3] = [0x51, 0x58, 0xc0];
+/// First bytes of every price feed's face; the last four are the feed's number, zeros between.
+const PRICE_FEED_PREFIX: [u8; 3] = [0x51, 0x58, 0xf0];
 
 /// Whether a function may run inside a static call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,17 +66,24 @@ pub struct Engine {
     pub(crate) dispatch: fn(&mut dyn Host, &Call<'_>) -> Result<Vec<u8>, EngineError>,
 }
 
-/// By address, which is for ever; the ERC-20 face is the last.
-const ENGINES: [Engine; 8] = [
+/// By address, which is for ever; the faces come last.
+const ENGINES: [Engine; 10] = [
     accounts::ENGINE,
     ledger::ENGINE,
     compliance::ENGINE,
     risk::ENGINE,
     settlement::ENGINE,
+    oracle::ENGINE,
     access::ENGINE,
     pq_verify::ENGINE,
     face::ENGINE,
+    price_feed::ENGINE,
 ];
+
+/// The place of the ERC-20 face among them.
+const FACE: usize = ENGINES.len() - 2;
+/// The place of the price feeds' face.
+const PRICE_FEED: usize = ENGINES.len() - 1;
 
 /// The selectors of an engine, sorted, and what they do.
 type Functions = Vec<([u8; 4], Mutability)>;
@@ -95,7 +106,7 @@ static FUNCTIONS: LazyLock<Vec<Functions>> = LazyLock::new(|| {
     ENGINES.iter().map(of).collect()
 });
 
-/// All engines; the last is the ERC-20 face.
+/// All engines; the last two are the ERC-20 face and the price feeds' face.
 pub const fn engines() -> &'static [Engine] {
     &ENGINES
 }
@@ -120,10 +131,25 @@ pub fn face_currency(address: Address) -> Option<Currency> {
     Currency::new(code).ok()
 }
 
+/// The address of a price feed's face, created or not.
+pub fn price_feed_address(feed: u32) -> Address {
+    let mut bytes = [0_u8; 20];
+    bytes[..3].copy_from_slice(&PRICE_FEED_PREFIX);
+    bytes[16..].copy_from_slice(&feed.to_be_bytes());
+    Address::new(bytes)
+}
+
+/// The price feed whose face has this address, created or not. Their numbers start at 1.
+pub fn price_feed_number(address: Address) -> Option<u32> {
+    let rest = address.as_slice().strip_prefix(&PRICE_FEED_PREFIX)?;
+    let number = u32::from_be_bytes(rest.strip_prefix(&[0; 13])?.try_into().ok()?);
+    (number > 0).then_some(number)
+}
+
 /// Whether calls to `address` go to an engine: by the address alone, without looking at state.
 ///
-/// True for the face of every possible currency; one that is not registered refuses all calls with
-/// `UnknownCurrency`.
+/// True for the face of every possible currency and price feed; one that is not registered refuses all
+/// calls with `UnknownCurrency`, one that is not created with `UnknownFeed`.
 pub fn is_engine(address: Address) -> bool {
     find(address).is_some()
 }
@@ -135,7 +161,8 @@ fn find(address: Address) -> Option<usize> {
         return None;
     }
     let fixed = ENGINES.iter().position(|engine| engine.address == Some(address));
-    fixed.or_else(|| face_currency(address).and(ENGINES.len().checked_sub(1)))
+    let face = || face_currency(address).and(Some(FACE));
+    fixed.or_else(face).or_else(|| price_feed_number(address).and(Some(PRICE_FEED)))
 }
 
 /// What a function of an engine does; `None` if there is no such function.

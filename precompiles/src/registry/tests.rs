@@ -8,14 +8,19 @@ use crate::testing::{ALICE, BOB, USD, World, XXX, payment};
 use crate::{ICurrencyToken, ILedger, Refusal};
 
 const USD_FACE: Address = address!("0x5158C00000000000000000000000000000555344");
+const FEED_FACE: Address = address!("0x5158F00000000000000000000000000001020304");
+const FACES: (&str, &str) = ("ICurrencyToken", "IPriceFeed");
 
 #[test]
 fn addresses_of_engines_are_the_recorded_ones_and_no_others() {
     let usd: Currency = "USD".parse().unwrap();
     assert_eq!(face_address(usd), USD_FACE);
     assert_eq!(face_currency(USD_FACE), Some(usd));
+    assert_eq!(price_feed_address(0x0102_0304), FEED_FACE);
+    assert_eq!(price_feed_number(FEED_FACE), Some(0x0102_0304));
+    assert_eq!((ENGINES[FACE].interface, ENGINES[PRICE_FEED].interface), FACES);
     let numbers: Vec<u8> = engine_addresses().map(|address| address.0[19]).collect();
-    assert_eq!(numbers, [1, 2, 3, 4, 5, 8, 9]);
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 8, 9]);
     assert!(numbers.is_sorted());
     for (address, expected) in [
         (ACCOUNTS, true),
@@ -25,6 +30,10 @@ fn addresses_of_engines_are_the_recorded_ones_and_no_others() {
         (address!("0x5158C00000000000000000000000000000757364"), false),
         (address!("0x5158C00000000000000000000000000001555344"), false),
         (address!("0x5158C00000000000000000000000000000000000"), false),
+        (FEED_FACE, true),
+        (address!("0x5158f000000000000000000000000000ffffffff"), true),
+        (address!("0x5158f00000000000000000000000000000000000"), false),
+        (address!("0x5158f00000000000000000000000000100000001"), false),
         (address!("0x515800000000000000000000000000000000000b"), false),
         (address!("0x5158000000000000000000000000000000555344"), false),
         (Address::ZERO, false),
@@ -140,7 +149,7 @@ fn call_data_must_be_canonical() {
 #[test]
 fn a_selector_that_is_cut_short_is_no_function() {
     for (input, selector) in [(vec![], [0; 4]), (vec![0xa9, 0x05], [0xa9, 0x05, 0, 0])] {
-        for engine in [ACCOUNTS, LEDGER, USD_FACE] {
+        for engine in [ACCOUNTS, LEDGER, USD_FACE, FEED_FACE] {
             let outcome = World::new().raw(&Call::new(ALICE, engine, &input)).unwrap();
             let refusal =
                 Refusal::from(IQenexErrors::UnknownFunction { selector: selector.into() });

@@ -191,7 +191,7 @@ macro_rules! key_of_integer {
     )+};
 }
 
-key_of_integer!(u8, u16, u64);
+key_of_integer!(u8, u16, u32, u64);
 
 /// `bytesN` lies left.
 macro_rules! key_of_bytes {
@@ -253,7 +253,7 @@ macro_rules! word_of_field {
     )+};
 }
 
-word_of_field!(u8, u64, u128, bool, Address, Option<Currency>);
+word_of_field!(u8, u32, u64, u128, bool, Address, Option<Currency>);
 
 macro_rules! field_of_integer {
     ($($type:ty = $bits:literal),+) => {$(
@@ -272,6 +272,19 @@ macro_rules! field_of_integer {
 }
 
 field_of_integer!(u8 = 8, u16 = 16, u32 = 32, u64 = 64, u128 = 128);
+
+/// Two's complement.
+impl Field for i128 {
+    const WIDTH: usize = 128;
+
+    fn to_bits(&self) -> U256 {
+        U256::from(self.cast_unsigned())
+    }
+
+    fn from_bits(bits: U256) -> Option<Self> {
+        u128::try_from(bits).ok().map(u128::cast_signed)
+    }
+}
 
 impl Field for bool {
     const WIDTH: usize = 8;

@@ -5,9 +5,10 @@ use crate::access::records::{Change, Request, RolePolicy};
 use crate::accounts::records::{Delegation, Head, KeyRecord, Origin, OwnLimits, Policy};
 use crate::compliance::records::{Attestation, Class, CorridorTerms, Denial, Freeze};
 use crate::ledger::records::{Balance, Outstanding, Parties, Pending, Progress, Settlement, Terms};
-use crate::risk;
+use crate::oracle::records::{Bounds, Report, Round};
 use crate::risk::records::{Flow, Habit, Pair};
 use crate::settlement::records::{Cycle, Instruction, Paying, Position};
+use crate::{oracle, risk};
 
 /// Contract, owner (contract or struct), name, slot, offset and size in bytes.
 type Row = (String, String, String, usize, usize, usize);
@@ -133,6 +134,26 @@ fn the_layout_is_what_the_solidity_compiler_says() {
                 Pending::FIELDS,
             ],
         ),
+        variables(
+            "Oracle",
+            &[("feedCount", 4), ("feeds", 32), ("reporters", 32), ("indices", 32), ("rounds", 32)],
+        ),
+        struct_rows(
+            "Oracle",
+            "Feed",
+            &[
+                oracle::records::Terms::FIELDS,
+                &[word("description")],
+                Bounds::FIELDS,
+                oracle::records::Progress::FIELDS,
+            ],
+        ),
+        struct_rows("Oracle", "Report", &[Report::FIELDS]),
+        vec![
+            row("Oracle", "Reporters", "addresses", (0, 0, 31 * 32)),
+            row("Oracle", "Reporters", "reports", (31, 0, 31 * 32)),
+        ],
+        struct_rows("Oracle", "Round", &[Round::FIELDS]),
         variables("Risk", &["flows", "habits", "pairs", "terms"].map(map)),
         struct_rows("Risk", "Flow", &[Flow::FIELDS]),
         struct_rows("Risk", "Habit", &[Habit::FIELDS]),
@@ -188,4 +209,14 @@ fn times_beyond_forty_bits_stay_at_the_last_one() {
     assert_eq!(Narrow::<56>::new(u128::MAX).get(), (1 << 56) - 1);
     assert_eq!(Days::new(65_535_u64).plus(1).get(), 65_535);
     assert_eq!(Seconds::from_bits(U256::from(1_u64 << 40)), None);
+}
+
+#[test]
+fn signed_numbers_are_read_back_beside_others() {
+    for answer in [i128::MIN, -1, 0, 1, i128::MAX] {
+        let report = Report { answer, observed_at: Seconds::new(7), reported_at: Seconds::new(9) };
+        assert_eq!(Report::from_word(report.to_word()), Some(report));
+    }
+    let minus_one = Bounds { min_answer: -1, max_answer: 0 };
+    assert_eq!(minus_one.to_word(), U256::from(u128::MAX), "nothing spills into the next field");
 }
