@@ -5,7 +5,7 @@ DATADIR ?= data/testnet
 VALIDATORS ?= 4
 QENEX = $(CARGO_TARGET_DIR)/release/qenex
 
-.PHONY: help setup build run test lint test-rust test-contracts bench figures load clean
+.PHONY: help setup build run test lint test-rust test-contracts test-clients bench figures load clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -20,7 +20,7 @@ build: ## the qenex binary
 run: build ## a local network of four validators, until Ctrl-C
 	$(QENEX) testnet run --validators $(VALIDATORS) --datadir $(DATADIR)
 
-test: setup lint test-contracts test-rust ## everything that must pass
+test: setup lint test-contracts test-clients test-rust ## everything that must pass
 
 lint: ## formatting, clippy, licences and the walls between crates; warnings are errors
 	@scripts/setup test
@@ -35,6 +35,10 @@ test-rust: ## unit, property, simulation and real-process tests
 test-contracts: ## the Foundry project
 	@scripts/setup test
 	contracts/bin/test
+
+test-clients: ## the TypeScript package: types, encoding, signatures, errors
+	@scripts/setup test
+	cd clients/typescript && npm test
 
 bench: ## criterion benchmarks of the hot code
 	@scripts/setup build

@@ -42,7 +42,7 @@ pub use accounts::abi::IAccounts;
 pub use books::{Books, BooksError, Line, books, lines};
 pub use compliance::abi::ICompliance;
 pub use errors::{Decoded, EngineError, IQenexErrors, Refusal, decode, decode_error};
-pub use export::interfaces;
+pub use export::{interfaces, typescript_sources};
 pub use face::abi::ICurrencyToken;
 pub use genesis::{GenesisError, genesis};
 pub use host::{Block, Call, Host, HostError, Outcome};

@@ -6,6 +6,7 @@ mod account;
 mod amount;
 mod currency;
 mod error;
+mod reference;
 mod spec;
 mod transaction;
 
@@ -16,6 +17,7 @@ pub use account::{
 pub use amount::{Amount, AmountError, MAX_EXPONENT};
 pub use currency::{Currency, InvalidCurrency};
 pub use error::ErrorCode;
+pub use reference::client_reference;
 pub use spec::{
     BaseFee, ChainSpec, CurrencySpec, GenesisAccount, LedgerAccountSpec, LedgerSpec, ValidatorSpec,
 };

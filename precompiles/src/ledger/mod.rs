@@ -48,6 +48,8 @@ pub(crate) mod signed;
 #[cfg(test)]
 mod tests;
 
+pub use signed::order_digest;
+
 /// The engine's row in the registry.
 pub(crate) const ENGINE: Engine = Engine {
     interface: "ILedger",

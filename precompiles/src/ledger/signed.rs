@@ -13,6 +13,9 @@ use crate::registry::LEDGER;
 use crate::signatures::{self, Scheme};
 use crate::{Block, Host, HostError, IQenexErrors, Refusal, gas};
 
+/// Name of the ledger's EIP-712 domain.
+pub(crate) const DOMAIN_NAME: &str = "QENEX Ledger";
+
 /// EIP-712 type of what is signed.
 pub(crate) const ORDER_TYPE: &str = "Order(bytes16 clientReference,uint8 kind,address from,address to,\
     bytes3 currency,uint128 amount,uint64 expires,bytes32 endToEndId,bytes32 payloadHash,\
@@ -30,7 +33,7 @@ const DIGEST_BYTES: u64 = 12 * 32 + 66;
 
 /// EIP-712 domain separator of the ledger on a chain.
 pub(crate) fn domain(chain_id: u64) -> B256 {
-    domain_of("QENEX Ledger", chain_id, LEDGER)
+    domain_of(DOMAIN_NAME, chain_id, LEDGER)
 }
 
 /// EIP-712 domain separator of an engine under a name, version "1".
@@ -38,6 +41,16 @@ pub(crate) fn domain_of(name: &str, chain_id: u64, engine: Address) -> B256 {
     let fields =
         (keccak256(DOMAIN_TYPE), keccak256(name), keccak256("1"), U256::from(chain_id), engine);
     keccak256(fields.abi_encode())
+}
+
+/// What a key signs for an order on a chain: the engine's `digest`, for who has no node at hand.
+pub fn order_digest(
+    chain_id: u64,
+    order: &ILedger::Order,
+    valid_after: u64,
+    valid_before: u64,
+) -> B256 {
+    digest(&domain(chain_id), order, valid_after, valid_before)
 }
 
 /// What a key signs.

@@ -241,16 +241,24 @@ fn end(
     Ok(host.log(SETTLEMENT, event.encode_log_data())?)
 }
 
-/// EIP-712 type of what a key signs to affirm.
-const AFFIRMATION_TYPE: &str = "Affirmation(bytes32 id,address payer)";
+/// Name of this engine's EIP-712 domain.
+pub(crate) const DOMAIN_NAME: &str = "QENEX Settlement";
 
-/// What a key signs to affirm, in the domain "QENEX Settlement" version "1" of this engine.
+/// EIP-712 type of what a key signs to affirm.
+pub(crate) const AFFIRMATION_TYPE: &str = "Affirmation(bytes32 id,address payer)";
+
+/// What a key signs to affirm on a chain: the engine's `affirmationDigest`, for who has no node at
+/// hand.
+pub fn affirmation_digest(chain_id: u64, id: B256, payer: Address) -> B256 {
+    let domain = ledger_signed::domain_of(DOMAIN_NAME, chain_id, SETTLEMENT);
+    let affirmation = keccak256((keccak256(AFFIRMATION_TYPE), id, payer).abi_encode());
+    keccak256([&[0x19, 0x01], domain.as_slice(), affirmation.as_slice()].concat())
+}
+
+/// The same, charged for.
 pub(super) fn digest(host: &mut dyn Host, id: B256, payer: Address) -> Result<B256, HostError> {
     gas::charge_keccak(host, 32 * 11)?;
-    let chain_id = host.block().chain_id;
-    let domain = ledger_signed::domain_of("QENEX Settlement", chain_id, SETTLEMENT);
-    let affirmation = keccak256((keccak256(AFFIRMATION_TYPE), id, payer).abi_encode());
-    Ok(keccak256([&[0x19, 0x01], domain.as_slice(), affirmation.as_slice()].concat()))
+    Ok(affirmation_digest(host.block().chain_id, id, payer))
 }
 
 /// The key that signed an affirmation.

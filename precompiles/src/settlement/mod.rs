@@ -14,11 +14,13 @@ use crate::registry::{Engine, SETTLEMENT, decode_call};
 use crate::{Call, EngineError, Host, HostError, gas};
 
 pub mod abi;
-mod instructions;
+pub(crate) mod instructions;
 mod netting;
 pub mod records;
 #[cfg(test)]
 mod tests;
+
+pub use instructions::affirmation_digest;
 
 /// The engine's row in the registry.
 pub(crate) const ENGINE: Engine = Engine {

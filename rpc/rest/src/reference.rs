@@ -66,23 +66,10 @@ impl IdempotencyKey {
         &self.0
     }
 
-    /// The client reference on the chain: the bytes of a UUID or of 32 hexadecimal digits (with or
-    /// without 0x), else the first half of keccak256 of the text.
+    /// The client reference on the chain.
     #[must_use]
     pub fn reference(&self) -> FixedBytes<16> {
-        let digits = self.0.strip_prefix("0x").unwrap_or(&self.0);
-        let is_uuid = digits.len() == 36
-            && digits
-                .bytes()
-                .enumerate()
-                .all(|(index, byte)| (byte == b'-') == matches!(index, 8 | 13 | 18 | 23));
-        let digits = if is_uuid { digits.replace('-', "") } else { digits.to_owned() };
-        let mut reference = [0_u8; 16];
-        if digits.len() == 32 && hex::decode_to_slice(&digits, &mut reference).is_ok() {
-            return reference.into();
-        }
-        let hash = keccak256(self.0.as_bytes());
-        hash.first_chunk::<16>().copied().unwrap_or_default().into()
+        qenex_types::client_reference(&self.0)
     }
 
     /// The id of the custodial account that this key opens through a gateway.

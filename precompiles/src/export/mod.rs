@@ -1,14 +1,19 @@
-//! The interfaces as files: Solidity with its documentation, and JSON ABI with the errors.
+//! The interfaces as files: Solidity with its documentation, JSON ABI with the errors, and the
+//! generated part of the TypeScript package (`typescript.rs`).
 //!
 //! Written from the same text that the engines are compiled from, so they cannot disagree. The
-//! files stand in `contracts/interfaces/`; a test compares them, and rewrites them with
-//! `QENEX_BLESS=1`.
+//! files stand in `contracts/interfaces/` and `clients/typescript/`; a test compares them, and
+//! rewrites them with `QENEX_BLESS=1`.
 
 use std::fmt::Write as _;
 
 use alloy_json_abi::JsonAbi;
 
 use crate::{IQenexErrors, engines};
+
+mod typescript;
+
+pub use typescript::sources as typescript_sources;
 
 const HEADER: &str = "// SPDX-License-Identifier: MIT OR Apache-2.0\n\
     // Generated from the engines' source by the tests of `precompiles/`: do not edit.\n\
@@ -18,7 +23,7 @@ const HEADER: &str = "// SPDX-License-Identifier: MIT OR Apache-2.0\n\
 pub fn interfaces() -> Vec<(String, String)> {
     let errors = IQenexErrors::abi::contract();
     let mut files = vec![
-        ("IQenexErrors.sol".to_owned(), solidity(include_str!("errors.rs"))),
+        ("IQenexErrors.sol".to_owned(), solidity(include_str!("../errors.rs"))),
         ("IQenexErrors.json".to_owned(), json(&errors)),
         ("QenexAddresses.sol".to_owned(), addresses()),
     ];
@@ -83,40 +88,6 @@ fn addresses() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn the_files_in_contracts_are_the_engines_interfaces() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/interfaces");
-        if std::env::var_os("QENEX_BLESS").is_some() {
-            std::fs::create_dir_all(&folder).unwrap();
-            for (name, content) in interfaces() {
-                std::fs::write(folder.join(name), content).unwrap();
-            }
-        }
-        let mut wanted: Vec<String> = interfaces().into_iter().map(|(name, _)| name).collect();
-        let mut present: Vec<String> = std::fs::read_dir(&folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        wanted.sort();
-        present.sort();
-        assert_eq!(wanted, present, "QENEX_BLESS=1 writes them");
-        for (name, content) in interfaces() {
-            let file = std::fs::read_to_string(folder.join(&name)).unwrap();
-            assert!(file == content, "{name} is out of date: run this test with QENEX_BLESS=1");
-        }
-    }
-
-    #[test]
-    fn every_interface_has_its_text_and_its_abi() {
-        for (name, content) in interfaces() {
-            assert!(content.len() > 500, "{name}");
-            let marker = if name.ends_with(".json") { "\"type\"" } else { "pragma solidity" };
-            assert!(content.contains(marker) && !content.contains("#["), "{name}");
-        }
-    }
-}
+mod tests;
+#[cfg(test)]
+mod vectors;
