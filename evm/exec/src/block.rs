@@ -144,11 +144,12 @@ impl Execution {
         self.receipts.last().is_some_and(|receipt| receipt.success)
     }
 
-    /// What a transaction would give, without a trace: whether it succeeds, and its output.
+    /// What a transaction would give, without a trace: whether it succeeds, its output, and its gas.
     #[cfg(test)]
-    pub(crate) fn ask(&mut self, transaction: &PooledTransaction) -> (bool, Bytes) {
-        let outcome = self.evm.transact(tx_env(transaction)).unwrap();
-        (outcome.result.is_success(), outcome.result.into_output().unwrap_or_default())
+    pub(crate) fn ask(&mut self, transaction: &PooledTransaction) -> (bool, Bytes, u64) {
+        let result = self.evm.transact(tx_env(transaction)).unwrap().result;
+        let gas = result.tx_gas_used();
+        (result.is_success(), result.into_output().unwrap_or_default(), gas)
     }
 
     /// Executes one transaction.

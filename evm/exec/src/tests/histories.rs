@@ -22,7 +22,7 @@ use super::*;
 /// Histories; `PROPTEST_CASES` makes it more.
 const HISTORIES: u32 = 150;
 /// Who sends all transactions.
-const SENDER: Address = Address::repeat_byte(0x5e);
+pub(super) const SENDER: Address = Address::repeat_byte(0x5e);
 const ACTORS: [Address; 11] = [
     ALICE,
     BOB,
@@ -70,14 +70,14 @@ const DELEGATING: Address = Address::repeat_byte(0xde);
 const STATIC: Address = Address::repeat_byte(0x57);
 
 /// What a forwarder is told: `gas` for the call, whether to revert afterwards, what to call.
-fn forwarded(gas: u64, revert: bool, target: Address, input: &[u8]) -> Vec<u8> {
+pub(super) fn forwarded(gas: u64, revert: bool, target: Address, input: &[u8]) -> Vec<u8> {
     let words = [U256::from(gas), U256::from(u8::from(revert)), target.into_word().into()];
     let words = words.iter().flat_map(U256::to_be_bytes::<32>);
     words.chain(input.iter().copied()).collect()
 }
 
 /// A chain whose engines have the state of a world.
-fn chain_of(world: World, folder: &tempfile::TempDir) -> Chain {
+pub(super) fn chain_of(world: World, folder: &tempfile::TempDir) -> Chain {
     let mut alloc: BTreeMap<Address, Alloc> = BTreeMap::new();
     let marks: Vec<_> = world.host.marks().iter().copied().chain(engine_addresses()).collect();
     for address in marks {
@@ -104,13 +104,13 @@ fn chain_of(world: World, folder: &tempfile::TempDir) -> Chain {
 }
 
 /// One block in which a whole history happens: time passes inside it.
-struct Stage {
+pub(super) struct Stage {
     block: Execution,
     nonce: u64,
 }
 
 impl Stage {
-    fn new(chain: &Chain, timestamp: u64) -> Self {
+    pub(super) fn new(chain: &Chain, timestamp: u64) -> Self {
         let parent = chain.head();
         let header = Header {
             parent_hash: parent.hash,
@@ -143,7 +143,7 @@ impl Stage {
     }
 
     /// Whether a transaction succeeded.
-    fn send(&mut self, to: Address, gas: u64, input: Vec<u8>) -> bool {
+    pub(super) fn send(&mut self, to: Address, gas: u64, input: Vec<u8>) -> bool {
         let transaction = self.transaction(to, 0, gas, input);
         match self.block.execute(&transaction).unwrap() {
             Executed::Included => {}
@@ -155,7 +155,14 @@ impl Stage {
 
     /// What a call would give, without a trace: whether it succeeded, and the output.
     fn ask(&mut self, to: Address, value: u64, input: &[u8]) -> (bool, Bytes) {
-        self.block.ask(&self.transaction(to, value, GAS, input.to_vec()))
+        let (success, output, _) =
+            self.block.ask(&self.transaction(to, value, GAS, input.to_vec()));
+        (success, output)
+    }
+
+    /// The same with any amount of gas, and what of it is used.
+    pub(super) fn try_out(&mut self, to: Address, gas: u64, input: &[u8]) -> (bool, Bytes, u64) {
+        self.block.ask(&self.transaction(to, 0, gas, input.to_vec()))
     }
 }
 

@@ -39,6 +39,7 @@ use crate::{
 };
 
 mod at_rest;
+mod costs;
 mod histories;
 mod speed;
 

@@ -29,7 +29,7 @@ fn cpu() -> f64 {
     used.map(|used| used.unwrap_or(0)).sum::<u64>() as f64 / 1e9
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let before = cpu();
     let done = work();
     (done, cpu() - before)
