@@ -244,14 +244,15 @@ async fn viem_ethers_web3_py_hardhat_and_foundry_work() {
     net.all_alive();
 }
 
-/// A short run; longer ones are in docs/benchmarks.md.
+/// A short run: the first round of all kinds of payments, and a little more. Longer ones are in
+/// docs/benchmarks.md.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ledgers_invariants_hold_while_payments_flow() {
     let mut net = Net::started(4).await;
     let mut node = Command::new("node");
     node.arg(workspace("testnet/clients/ledger.mjs", "testnet/clients"));
     node.args(["--rpc", &ALL.map(|index| net.rpc(index)).join(",")]);
-    node.args(["--seconds", "20", "--seed", "1", "--admin"]);
+    node.args(["--seconds", "10", "--seed", "1", "--admin"]);
     node.arg(net.network.datadir().join("gateway.key"));
     let said = text_of(&mut node).await;
     assert!(said.contains("ledger: ok in "), "{said}");

@@ -3,7 +3,7 @@
 import { createPrivateKey, sign } from "node:crypto";
 import { concat, toHex } from "viem";
 import { HOLD, TRANSFER, orderDigest } from "./orders.mjs";
-import { faceOf, idOf } from "./chain.mjs";
+import { code, faceOf, idOf } from "./chain.mjs";
 import { JUDGED, JUDGED_AT_ONCE, Lane, NOTHING } from "./lane.mjs";
 import { DELEGATED, THRESHOLD } from "./world.mjs";
 
@@ -38,10 +38,16 @@ export class Desk extends Lane {
   async stepTransfer() {
     const { payer, merchant } = this.desk;
     const { P, R, M } = this.id;
-    await this.pay(payer, P, this.payee(), this.currency(), this.amount());
-    this.#paid.push(await this.pay(payer, P, M, this.currency(), this.amount()));
-    await this.decided(await this.pay(payer, R, M, this.currency(), this.amount(), { or: JUDGED }));
-    await this.decided(await this.pay(merchant, M, P, this.currency(), 1n, { or: JUDGED }));
+    const pay = (wallet, from, to, wanted) =>
+      this.pay(wallet, from, to, this.currency(), this.amount(), wanted);
+    const [, paid, ...judged] = await Promise.all([
+      pay(payer, P, this.payee()),
+      pay(payer, P, M),
+      pay(payer, R, M, { or: JUDGED }),
+      pay(merchant, M, P, { or: JUDGED }),
+    ]);
+    this.#paid.push(paid);
+    for (const payment of judged) await this.decided(payment);
   }
 
   /** Several at once, from different keys: they meet in a block. */
@@ -59,11 +65,13 @@ export class Desk extends Lane {
   async stepFace() {
     const { payer, other } = this.desk;
     const currency = this.currency();
-    await this.face(payer, currency, "transfer", [this.payee(), this.amount()]);
-    await this.face(payer, currency, "transfer", [this.id.M, 0n]);
-    await this.face(other, currency, "transfer", [this.id.M, this.amount()], {
-      or: JUDGED_AT_ONCE,
-    });
+    const pay = (wallet, payee, sum, wanted) =>
+      this.face(wallet, currency, "transfer", [payee, sum], wanted);
+    await Promise.all([
+      pay(payer, this.payee(), this.amount()),
+      pay(payer, this.id.M, 0n),
+      pay(other, this.id.M, this.amount(), { or: JUDGED_AT_ONCE }),
+    ]);
   }
 
   async stepAllowance() {
@@ -71,12 +79,12 @@ export class Desk extends Lane {
     const { P, M } = this.id;
     const currency = this.currency();
     const amount = this.amount();
-    const most = this.random.chance(20) ? (1n << 256n) - 1n : amount + this.random.amount(0, 10);
+    const unlimited = this.random.chance(20);
+    const most = unlimited ? (1n << 256n) - 1n : amount + this.random.amount(0, 10);
     await this.face(payer, currency, "approve", [spender.address, most]);
     await this.face(spender, currency, "transferFrom", [P, M, amount]);
     const short = { refused: ["ERC20InsufficientAllowance"] };
-    if (most !== (1n << 256n) - 1n)
-      await this.face(spender, currency, "transferFrom", [P, M, most + 1n], short);
+    if (!unlimited) await this.face(spender, currency, "transferFrom", [P, M, most + 1n], short);
     await this.face(payer, currency, "approve", [spender.address, 0n]);
     await this.face(spender, currency, "transferFrom", [P, M, 1n], short);
   }
@@ -106,12 +114,11 @@ export class Desk extends Lane {
     const part = this.random.amount(1, Number(amount) - 1);
     await this.ledger(may, "capture", [payer, reference, part]);
     const rest = amount - part;
-    await this.ledger(may, "capture", [payer, reference, rest + 1n], {
-      refused: ["AmountTooLarge"],
-    });
-    await this.ledger(this.desk.payer, "capture", [payer, reference, rest], {
-      refused: ["NotAuthorised"],
-    });
+    const [large, stranger] = [{ refused: ["AmountTooLarge"] }, { refused: ["NotAuthorised"] }];
+    await Promise.all([
+      this.ledger(may, "capture", [payer, reference, rest + 1n], large),
+      this.ledger(this.desk.payer, "capture", [payer, reference, rest], stranger),
+    ]);
     const all = (this.#captures += 1) % 3 !== this.desk.number % 3;
     if (all) await this.ledger(may, "capture", [payer, reference, rest]);
     else await this.ledger(merchant, "voidHold", [payer, reference]);
@@ -164,8 +171,10 @@ export class Desk extends Lane {
       const args = [this.random.reference(), paid.payer, paid.reference, amount, REASON];
       return this.ledger(wallet, "reverse", args, wanted);
     };
-    await back(rest + 1n, { refused: ["AmountTooLarge"] });
-    await back(rest, { refused: ["NotAuthorised"] }, payer);
+    await Promise.all([
+      back(rest + 1n, { refused: ["AmountTooLarge"] }),
+      back(rest, { refused: ["NotAuthorised"] }, payer),
+    ]);
     const part = this.random.amount(1, Number(rest));
     await back(part);
     if (part < rest) this.#paid.push({ ...paid, given: paid.given + part });
@@ -228,7 +237,6 @@ export class Desk extends Lane {
     const { payer } = this.desk;
     const { P, M } = this.id;
     const { args } = await this.pay(payer, P, M, this.currency(), this.amount());
-    this.nothing(await this.ledger(payer, "transfer", args));
     const change = this.random.pick([
       [2, this.id.O],
       [4, args[4] + 1n],
@@ -237,10 +245,16 @@ export class Desk extends Lane {
       [3, this.world.currencies.find((currency) => currency !== args[3])],
     ]);
     const other = args.with(...change);
-    await this.ledger(payer, "transfer", other, { refused: ["ReferenceConflict"] });
     const hold = [...args.slice(0, 5), this.hence(100), ...args.slice(5)];
-    await this.ledger(payer, "hold", hold, { refused: ["ReferenceConflict"] });
-    this.nothing(await this.ledger(payer, "transfer", args));
+    const conflict = { refused: ["ReferenceConflict"] };
+    const [once, , , twice] = await Promise.all([
+      this.ledger(payer, "transfer", args),
+      this.ledger(payer, "transfer", other, conflict),
+      this.ledger(payer, "hold", hold, conflict),
+      this.ledger(payer, "transfer", args),
+    ]);
+    this.nothing(once);
+    this.nothing(twice);
   }
 
   async stepSigned() {
@@ -288,13 +302,15 @@ export class Desk extends Lane {
     const { delegate, bank } = this.desk;
     const { P, M, O } = this.id;
     const [one, two] = this.world.currencies;
-    await this.pay(delegate, P, this.payee(), one, this.random.amount(1, 100));
-    await this.pay(delegate, P, M, one, DELEGATED + 1n, { refused: ["LimitExceeded"] });
-    await this.pay(delegate, P, M, two, this.amount());
-    await this.pay(delegate, P, O, two, 1n, { refused: ["NotAuthorised"] });
-    await this.pay(bank, P, M, one, 1n, { refused: ["NotAuthorised"] });
-    const args = [this.random.reference(), P, one, 1n];
-    await this.ledger(delegate, "redeem", args, { refused: ["NotAuthorised"] });
+    const stranger = { refused: ["NotAuthorised"] };
+    await Promise.all([
+      this.pay(delegate, P, this.payee(), one, this.random.amount(1, 100)),
+      this.pay(delegate, P, M, one, DELEGATED + 1n, { refused: ["LimitExceeded"] }),
+      this.pay(delegate, P, M, two, this.amount()),
+      this.pay(delegate, P, O, two, 1n, stranger),
+      this.pay(bank, P, M, one, 1n, stranger),
+      this.ledger(delegate, "redeem", [this.random.reference(), P, one, 1n], stranger),
+    ]);
   }
 
   async stepReview() {
@@ -355,10 +371,13 @@ export class Desk extends Lane {
     const { events } = await this.settlement(payer, "affirm", [done, P]);
     // What is held for a leg is not the payee's alone to take.
     const { clientReference } = events.find(({ name }) => name === "Held").args;
-    await this.ledger(bank, "capture", [P, clientReference, 1n], { refused: ["InvalidReference"] });
-    await this.ledger(bank, "voidHold", [P, clientReference], { refused: ["InvalidReference"] });
-    await this.settlement(payer, "affirm", [done, Q], { refused: ["NotAuthorised"] });
-    await this.settlement(payer, "affirm", [done, P], { refused: ["NothingToAffirm"] });
+    const engines = { refused: ["InvalidReference"] };
+    await Promise.all([
+      this.ledger(bank, "capture", [P, clientReference, 1n], engines),
+      this.ledger(bank, "voidHold", [P, clientReference], engines),
+      this.settlement(payer, "affirm", [done, Q], { refused: ["NotAuthorised"] }),
+      this.settlement(payer, "affirm", [done, P], { refused: ["NothingToAffirm"] }),
+    ]);
     await this.settlement(bank, "affirm", [done, Q]);
     const cancelled = await instruct();
     await this.settlement(bank, "affirm", [cancelled, Q]);
@@ -374,11 +393,14 @@ export class Desk extends Lane {
     const cycle = idOf(bank.address, reference);
     const oblige = (wallet, from, to, amount, wanted) =>
       this.settlement(wallet, "oblige", [cycle, this.random.reference(), from, to, amount], wanted);
-    await oblige(payer, P, Q, this.amount());
-    await oblige(bank, Q, P, this.amount());
-    await oblige(bank, P, Q, 1n, { refused: ["NotAuthorised"] });
-    await oblige(payer, P, M, 1n, { refused: ["NotAParticipant"] });
-    await this.settlement(payer, "closeCycle", [cycle], { refused: ["NotAuthorised"] });
+    const stranger = { refused: ["NotAuthorised"] };
+    await Promise.all([
+      oblige(payer, P, Q, this.amount()),
+      oblige(bank, Q, P, this.amount()),
+      oblige(bank, P, Q, 1n, stranger),
+      oblige(payer, P, M, 1n, { refused: ["NotAParticipant"] }),
+      this.settlement(payer, "closeCycle", [cycle], stranger),
+    ]);
     await this.settlement(bank, "closeCycle", [cycle]);
     await this.settlement(bank, "closeCycle", [cycle], { refused: ["InstructionNotOpen"] });
   }
@@ -389,35 +411,33 @@ export class Desk extends Lane {
     const { payer, spender } = this.desk;
     const { P, M, B } = this.id;
     const currency = this.currency();
-    const pay = (args, error) => this.pay(...args, { refused: [error] });
-    await pay([payer, P, M, currency, TOO_MUCH], "InsufficientFunds");
-    await pay([spender, P, M, currency, 1n], "NotAuthorised");
-    await pay([payer, P, this.random.bytes(20), currency, 1n], "UnknownAccount");
-    await pay([payer, P, M, "0x5a5a5a", 1n], "UnknownCurrency");
-    await pay([payer, P, M, currency, 0n], "ZeroAmount");
-    await pay([payer, P, P, currency, 1n], "SameAccount");
-    await pay([payer, P, B, currency, 1n], "CorridorBlocked");
     const refused = (error) => ({ refused: [error] });
+    const pay = (error, to, sum, of = currency, wallet = payer) =>
+      this.pay(wallet, P, to, of, sum, refused(error));
     const short = refused("ERC20InsufficientBalance");
-    await this.face(payer, currency, "transfer", [M, TOO_MUCH], short);
-    await this.face(payer, currency, "transfer", [M, (1n << 200n) + 1n], short);
-    await this.hold(payer, P, M, currency, 1n, 1n, refused("InvalidExpiry"));
-    const engines = [
-      `0x${"0".repeat(32)}`,
-      `0x${"f".repeat(32)}`,
-      `0xfffffffe${"1".repeat(24)}`,
-      `0xffffff${"0".repeat(26)}`,
-    ];
-    const reserved = [this.random.pick(engines), P, M, currency, 1n, NOTHING, NOTHING];
-    await this.ledger(payer, "transfer", reserved, refused("InvalidReference"));
-    const nowhere = [P, this.random.reference(), 1n];
-    await this.ledger(payer, "capture", nowhere, refused("TransferNotFound"));
-    const issued = [this.random.reference(), P, currency, 1n];
-    await this.ledger(payer, "issue", issued, refused("NotAuthorised"));
-    const malformed = { to: faceOf(currency), data: "0xa9059cbb00", gas: 100_000n };
-    await this.sender.send(payer, malformed, refused("MalformedCall"));
-    const valued = { to: faceOf(currency), data: "0x18160ddd", gas: 100_000n, value: 1n };
-    await this.sender.send(payer, valued, refused("ValueNotAccepted"));
+    const face = (sum) => this.face(payer, currency, "transfer", [M, sum], short);
+    const ledger = (error, name, ...args) => this.ledger(payer, name, args, refused(error));
+    const raw = (error, request) =>
+      this.sender.send(payer, { to: faceOf(currency), gas: 100_000n, ...request }, refused(error));
+    const reserved = this.random.pick(["00", "ff", "fffffffe", "ffffff00"]);
+    const engines = `0x${reserved.padEnd(32, reserved.slice(-2))}`;
+    await Promise.all([
+      pay("InsufficientFunds", M, TOO_MUCH),
+      pay("NotAuthorised", M, 1n, currency, spender),
+      pay("UnknownAccount", this.random.bytes(20), 1n),
+      pay("UnknownCurrency", M, 1n, code("ZZZ")),
+      pay("ZeroAmount", M, 0n),
+      pay("SameAccount", P, 1n),
+      pay("CorridorBlocked", B, 1n),
+      face(TOO_MUCH),
+      face((1n << 200n) + 1n),
+      this.hold(payer, P, M, currency, 1n, 1n, refused("InvalidExpiry")),
+      ledger("InvalidReference", "transfer", engines, P, M, currency, 1n, NOTHING, NOTHING),
+      ledger("TransferNotFound", "capture", P, this.random.reference(), 1n),
+      ledger("NotAuthorised", "issue", this.random.reference(), P, currency, 1n),
+      raw("MalformedCall", { data: "0xa9059cbb00" }),
+      raw("ValueNotAccepted", { data: "0x18160ddd", value: 1n }),
+    ]);
   }
 
   /** Gas that ends in the middle of a payment: nothing of it stays. */

@@ -200,12 +200,14 @@ export class Follower {
       outcomes.push([hash, { status: receipt.status, error, events, number, time }]);
     }
     books.place = `block ${number}`;
-    await this.#sums(node, number, block.stateRoot);
-    await this.#trial(node, number);
-    await this.#views(node, number, touched, before, currencies);
     const parties = [...touched].map((key) => key.split(" ")[0]).filter((id) => id !== ZERO);
     const opened = [...books.who.accounts.keys()].filter((id) => !known.has(id));
-    await this.#profiles(node, number, [...new Set([...parties, ...opened])]);
+    await Promise.all([
+      this.#sums(node, number, block.stateRoot),
+      this.#trial(node, number),
+      this.#views(node, number, touched, before, currencies),
+      this.#profiles(node, number, [...new Set([...parties, ...opened])]),
+    ]);
 
     this.blocks += 1;
     this.transactions += block.transactions.length;
