@@ -14,7 +14,7 @@ use qenex_histories::{
     world::{ALICE, BOB, TREASURY, USD, holding, payment, reference},
 };
 use qenex_precompiles::{ACCOUNTS, IAccounts, ILedger, ISettlement, SETTLEMENT};
-use qenex_types::TransferKind;
+use qenex_types::{TransactionBounds, TransferKind};
 
 use super::{
     histories::{SENDER, Stage, chain_of},
@@ -53,7 +53,7 @@ fn measure(stage: &mut Stage, what: &str, to: Address, items: usize, input: &[u8
 }
 
 fn carry_out(stage: &mut Stage, to: Address, input: Vec<u8>) {
-    assert!(stage.send(to, GAS, input));
+    assert!(stage.send(to, TransactionBounds::of(Some(to)).gas.min(GAS), input));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn costs_of_engine_calls() {
 
     // SENDER owns both sides from here on: it captures, and its affirmation is the last.
     let take = IAccounts::setOwnerCall { account: BOB, owner: SENDER }.abi_encode();
-    let forwarded = super::histories::forwarded(GAS / 2, false, ACCOUNTS, &take);
+    let forwarded = super::histories::forwarded(1_000_000, false, ACCOUNTS, &take);
     carry_out(stage, BOB, forwarded);
     carry_out(stage, LEDGER, hold(4, BOB));
     let capture = |amount| {
