@@ -45,6 +45,6 @@ pub use simulate::{
 pub use simulate_blocks::{
     BlockCalls, MAX_SIMULATED_BLOCKS, SimulateOptions, SimulatedBlock, SimulatedCall,
 };
-pub use trace::TraceBounds;
+pub use trace::{DebugFrame, DebugTrace, TraceBounds};
 pub use trial_balance::CurrencyBalance;
 pub use verify::{ChainReport, verify_chain};

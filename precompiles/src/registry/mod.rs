@@ -156,7 +156,7 @@ pub fn is_engine(address: Address) -> bool {
 
 /// The index in [`ENGINES`]. Every message call on the chain asks this, so it looks at the first
 /// bytes first.
-fn find(address: Address) -> Option<usize> {
+pub(crate) fn find(address: Address) -> Option<usize> {
     if !address.starts_with(&PREFIX) {
         return None;
     }

@@ -6,10 +6,12 @@
 mod common;
 
 use alloy_consensus::TxEip1559;
-use alloy_primitives::{Address, B256, TxKind, U256, address, hex};
+use alloy_primitives::{Address, B256, TxKind, U256, address, hex, keccak256};
 use common::{Node, alice, transfer};
 use serde_json::{Value, json};
 
+/// The ledger engine.
+const LEDGER: Address = address!("5158000000000000000000000000000000000002");
 /// ERC-20 face of USD: an engine, not a contract.
 const USD: Address = address!("5158c00000000000000000000000000000555344");
 
@@ -332,4 +334,290 @@ async fn otterscan_finds_what_it_asks_for() {
     let by_nonce =
         node.call("ots_getTransactionBySenderAndNonce", json!([alice().address(), 3])).await;
     assert_eq!(by_nonce, json!(hash));
+}
+
+/// Code that calls the address in the first word of its calldata with the rest, and does not mind.
+const FORWARDER: &[u8] = &hex!("60203603806020" "5f37" "5f5f915f5f5f355af15000");
+
+const TRANSFER: &str = "transfer(bytes16,address,address,bytes3,uint128,bytes32,bytes32)";
+const BATCH: &str =
+    "batch((bytes16,uint8,address,address,bytes3,uint128,uint64,bytes32,bytes32)[])";
+
+fn word(number: u64) -> B256 {
+    U256::from(number).into()
+}
+
+/// Text at the left, as in `bytes3` and `bytes16`.
+fn text(text: &str) -> B256 {
+    B256::right_padding_from(text.as_bytes())
+}
+
+fn input(signature: &str, words: &[B256]) -> Vec<u8> {
+    let selector = keccak256(signature)[..4].to_vec();
+    words.iter().fold(selector, |input, word| [&input[..], &word[..]].concat())
+}
+
+/// A payment of dollars by the ledger.
+fn payment(reference: &str, from: Address, to: Address, cents: u64) -> Vec<u8> {
+    let (from, to) = (from.into_word(), to.into_word());
+    let memo = [B256::ZERO; 2];
+    let words = [text(reference), from, to, text("USD"), word(cents)];
+    input(TRANSFER, &[&words[..], &memo].concat())
+}
+
+/// Orders of dollars for a batch: reference, payer, payee, cents.
+fn batch(orders: &[(&str, Address, Address, u64)]) -> Vec<u8> {
+    let mut words = vec![word(32), word(orders.len() as u64)];
+    for &(reference, from, to, cents) in orders {
+        let (from, to) = (from.into_word(), to.into_word());
+        words.extend([text(reference), word(1), from, to, text("USD"), word(cents), word(0)]);
+        words.extend([B256::ZERO; 2]);
+    }
+    input(BATCH, &words)
+}
+
+/// Sends calls in one block and answers their hashes.
+async fn calls(node: &Node, nonce: u64, calls: &[(Address, Vec<u8>)]) -> Vec<B256> {
+    let mut hashes = Vec::new();
+    for (nonce, (to, input)) in (nonce..).zip(calls) {
+        let call = TxEip1559 {
+            to: TxKind::Call(*to),
+            input: input.clone().into(),
+            gas_limit: 3_000_000,
+            value: U256::ZERO,
+            ..transfer(node.chain_id(), nonce)
+        };
+        hashes.push(node.send(call).await);
+    }
+    node.mine();
+    hashes
+}
+
+/// `(alice, another)`: two accounts of the development chain that own themselves.
+fn people() -> (Address, Address) {
+    (alice().address(), qenex_genesis::DEV_ACCOUNTS[1])
+}
+
+fn id(account: Address, reference: &str) -> B256 {
+    keccak256([&account[..], &text(reference)[..16]].concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_engines_say_what_they_were() {
+    let node = Node::start().await;
+    let (alice, bob) = people();
+    let paid = payment("one", alice, bob, 1_234);
+    let refused = payment("two", alice, bob, 100_000_000);
+    let hashes = calls(&node, 0, &[(LEDGER, paid), (LEDGER, refused)]).await;
+
+    let top = tracer(&node, hashes[0], "callTracer", json!({})).await;
+    let rules = json!([
+        { "number": 4, "name": "new counterparty" },
+        { "number": 9, "name": "young account" },
+    ]);
+    let paid = json!({
+        "interface": "ILedger",
+        "function": TRANSFER,
+        "arguments": {
+            "clientReference": hex::encode_prefixed(&text("one")[..16]),
+            "from": alice, "to": bob, "currency": "0x555344", "amount": "1234",
+            "endToEndId": B256::ZERO, "payloadHash": B256::ZERO,
+        },
+        "results": { "id": id(alice, "one") },
+        "verdicts": [{
+            "payment": id(alice, "one"), "outcome": "ALLOW", "score": 120, "rules": rules,
+            "ruleSet": 1,
+        }],
+    });
+    assert_eq!(top["engine"], paid);
+    assert_eq!((&top["to"], &top["type"]), (&json!(LEDGER), &json!("CALL")));
+    assert_eq!((top.get("error"), top.get("logs")), (None, None));
+
+    let top = tracer(&node, hashes[1], "callTracer", json!({})).await;
+    assert_eq!(top["error"], "execution reverted");
+    let (engine, error) = (&top["engine"], &top["engine"]["error"]);
+    assert_eq!((&error["code"], &error["name"]), (&json!(218), &json!("InsufficientFunds")));
+    let short = json!({ "available": "998766", "needed": "100000000" });
+    assert_eq!(error["arguments"], short);
+    assert_eq!(engine["arguments"]["amount"], "100000000");
+    assert_eq!((engine.get("results"), engine.get("verdicts")), (None, None));
+
+    // The same in a block, in a mux, and with logs; and not where it is not wanted.
+    let options = json!({ "tracer": "callTracer" });
+    let block = node.call("debug_traceBlockByNumber", json!(["0x1", options])).await;
+    assert_eq!((&block[0]["result"]["engine"], &block[1]["result"]), (&paid, &top));
+    let mux = json!({ "callTracer": {}, "4byteTracer": null });
+    let mux = tracer(&node, hashes[1], "muxTracer", mux).await;
+    assert_eq!(mux["callTracer"], top);
+    let with_log = json!({ "withLog": true, "engines": true });
+    let with_log = tracer(&node, hashes[0], "callTracer", with_log).await;
+    assert_eq!((&with_log["engine"], with_log["logs"].as_array().unwrap().len()), (&paid, 2));
+    let without = json!({ "engines": false });
+    let mux = json!({ "callTracer": without });
+    let mux = tracer(&node, hashes[1], "muxTracer", mux).await;
+    let bare = tracer(&node, hashes[1], "callTracer", without).await;
+    let mut expected = top.clone();
+    expected.as_object_mut().unwrap().remove("engine");
+    assert_eq!((&mux["callTracer"], &bare), (&expected, &expected));
+    let options = json!({ "tracer": "callTracer", "tracerConfig": { "engines": 1 } });
+    let (code, message, _) = node.fail("debug_traceTransaction", json!([hashes[0], options])).await;
+    assert_eq!((code, message.as_str()), (-32_000, "tracerConfig.engines is no boolean"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_engines_from_contracts_say_what_they_were() {
+    let node = Node::start().await;
+    let (alice, bob) = people();
+    let create = TxEip1559 {
+        to: TxKind::Create,
+        input: creation(FORWARDER).into(),
+        gas_limit: 500_000,
+        value: U256::ZERO,
+        ..transfer(node.chain_id(), 0)
+    };
+    node.send(create).await;
+    node.mine();
+    let forwarder = alice.create(0);
+    let forward = |to: Address, input: Vec<u8>| (forwarder, [&to.into_word()[..], &input].concat());
+    let approve = input("approve(address,uint256)", &[forwarder.into_word(), word(500)]);
+    let pull = |cents| {
+        let words = [alice.into_word(), bob.into_word(), word(cents)];
+        input("transferFrom(address,address,uint256)", &words)
+    };
+    let hashes = calls(
+        &node,
+        1,
+        &[
+            (USD, approve),
+            forward(USD, pull(200)),
+            forward(USD, pull(301)),
+            forward(forwarder, forward(LEDGER, payment("one", alice, bob, 1)).1),
+            forward(LEDGER, b"what".to_vec()),
+        ],
+    )
+    .await;
+    let mut frames = Vec::new();
+    for hash in &hashes[1..] {
+        let top = tracer(&node, *hash, "callTracer", json!({})).await;
+        assert_eq!((top.get("engine"), top.get("error")), (None, None), "it is a contract");
+        frames.push(top["calls"][0].clone());
+    }
+    let engine = |at: usize| &frames[at]["engine"];
+    assert_eq!(engine(0)["interface"], "ICurrencyToken");
+    assert_eq!(engine(0)["currency"], "USD");
+    assert_eq!(engine(0)["arguments"], json!({ "from": alice, "to": bob, "value": "200" }));
+    assert_eq!(engine(0)["results"], json!({ "0": true }));
+    assert_eq!(engine(0)["verdicts"][0]["outcome"], "ALLOW");
+    assert_eq!(frames[1]["error"], "execution reverted");
+    let error = json!({
+        "code": 304, "name": "ERC20InsufficientAllowance",
+        "arguments": { "spender": forwarder, "allowance": "300", "needed": "301" },
+    });
+    assert_eq!(engine(1)["error"], error);
+    // A contract between: it has no such member, the engine that it calls has.
+    assert_eq!(frames[2].get("engine"), None);
+    let inner = &frames[2]["calls"][0];
+    assert_eq!(inner["from"], json!(forwarder));
+    let error =
+        json!({ "code": 201, "name": "NotAuthorised", "arguments": { "caller": forwarder } });
+    assert_eq!(inner["engine"]["error"], error);
+    assert_eq!(engine(3)["error"]["arguments"], json!({ "selector": "0x77686174" }));
+    assert_eq!(engine(3).get("function"), None);
+
+    // Where a simulation has other code, no engine is called. The call from that code is one.
+    let request = json!({ "from": alice, "to": LEDGER, "input": hex::encode_prefixed(
+        forward(USD, input("totalSupply()", &[])).1
+    ) });
+    let code = json!({ LEDGER.to_string(): { "code": hex::encode_prefixed(FORWARDER) } });
+    let options = json!({ "tracer": "callTracer", "stateOverrides": code });
+    let top = node.call("debug_traceCall", json!([request, "latest", options])).await;
+    assert_eq!(top.get("engine"), None);
+    assert_eq!(top["calls"][0]["engine"]["function"], "totalSupply()");
+    let options = json!({ "tracer": "callTracer" });
+    let top = node.call("debug_traceCall", json!([request, "latest", options])).await;
+    assert_eq!(top["engine"]["error"]["name"], "UnknownFunction");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_engines_with_many_orders_say_what_became_of_each() {
+    let node = Node::with(|_, config| config.max_trace_bytes = 16_000).await;
+    let (alice, bob) = people();
+    let treasury = qenex_genesis::demo_accounts()[0].id;
+    // Much money comes in and goes out again in equal parts just under a threshold.
+    let references = ["1", "2", "3", "4", "5", "6"];
+    let orders: Vec<_> =
+        references.iter().map(|reference| (*reference, alice, bob, 950_000)).collect();
+    let hashes = calls(
+        &node,
+        0,
+        &[
+            (LEDGER, payment("in", treasury, alice, 6_000_000)),
+            (LEDGER, batch(&orders)),
+            (LEDGER, payment("7", alice, bob, 950_000)),
+            (LEDGER, batch(&[orders[0]; 80])),
+        ],
+    )
+    .await;
+
+    let top = tracer(&node, hashes[1], "callTracer", json!({})).await;
+    let engine = &top["engine"];
+    assert_eq!(engine["function"], BATCH);
+    let argument = &engine["arguments"]["orders"][5];
+    assert_eq!((&argument["kind"], &argument["amount"]), (&json!("1"), &json!("950000")));
+    let results = engine["results"]["results"].as_array().unwrap();
+    let statuses: Vec<_> = results.iter().map(|result| &result["status"]).collect();
+    assert_eq!(statuses, ["4", "4", "4", "4", "4", "5"]);
+    assert_eq!(results[0]["reason"], "0x");
+    let rules = [
+        (1, "velocity"),
+        (3, "structuring"),
+        (5, "pass-through"),
+        (9, "young account"),
+        (10, "repeated"),
+    ];
+    let rules: Vec<_> =
+        rules.into_iter().map(|(number, name)| json!({ "number": number, "name": name })).collect();
+    let reason = json!({
+        "code": 229, "name": "RiskRejected", "arguments": { "score": "960", "rules": "789" },
+    });
+    assert_eq!(results[5]["reason"], reason);
+    let verdicts = engine["verdicts"].as_array().unwrap();
+    let outcomes: Vec<_> = verdicts.iter().map(|verdict| &verdict["outcome"]).collect();
+    assert_eq!(outcomes, ["ALLOW", "ALLOW", "ALLOW", "ALLOW", "ALLOW", "REJECT"]);
+    let rejected = json!({
+        "payment": id(alice, "6"), "outcome": "REJECT", "score": 960, "rules": rules,
+    });
+    assert_eq!(verdicts[5], rejected);
+
+    let top = tracer(&node, hashes[2], "callTracer", json!({})).await;
+    assert_eq!(top["engine"]["error"], reason);
+    let rejected = json!([{ "outcome": "REJECT", "score": 960, "rules": rules }]);
+    assert_eq!(top["engine"]["verdicts"], rejected);
+
+    // What takes more than a trace may is left out.
+    let top = tracer(&node, hashes[3], "callTracer", json!({})).await;
+    let engine = &top["engine"];
+    assert_eq!(engine["results"]["results"].as_array().unwrap().len(), 80);
+    assert_eq!((&engine["truncated"], engine.get("arguments")), (&json!(true), None));
+    let options = json!({ "tracer": "callTracer" });
+    let block = node.call("debug_traceBlockByNumber", json!(["0x1", options])).await;
+    let last = &block[3]["result"];
+    assert_eq!(last["engine"]["truncated"], true);
+    assert_eq!(last["engine"].get("results"), None, "all traces of a block share the room");
+    assert_eq!(last["output"], top["output"], "the frame is whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_may_be_as_deep_as_the_chain_allows() {
+    let node = Node::start().await;
+    // Calls itself with all gas that is left.
+    let code = json!({ LEDGER.to_string(): { "code": "0x5f5f5f5f5f305af100" } });
+    let options = json!({ "tracer": "callTracer", "stateOverrides": code });
+    let request = json!({ "to": LEDGER, "gas": "0x2faf080" });
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "debug_traceCall", "params": [request, "latest", options],
+    });
+    let (status, body) = node.post(call.to_string()).await;
+    assert_eq!(status, 200);
+    assert!(body.matches("\"calls\"").count() > 400, "{}", body.len());
 }

@@ -5,15 +5,16 @@ use alloy_rpc_types_trace::{
     common::TraceResult,
     geth::{
         FlatCallConfig, GethDebugBuiltInTracerType as BuiltIn, GethDebugTracerType,
-        GethDebugTracingOptions, GethTrace,
+        GethDebugTracingOptions,
     },
 };
 use revm::{InspectEvm, context_interface::result::ResultAndState};
 use revm_inspectors::tracing::{
     DebugInspector, TracingInspector, TracingInspectorConfig, TransactionContext,
 };
+use serde_json::Value;
 
-use super::{Before, TraceBounds, Traced, stopped, watch::Watched};
+use super::{Before, DebugTrace, TraceBounds, Traced, stopped, watch::Watched};
 use crate::{
     block::SealedBlock,
     chain::Chain,
@@ -33,11 +34,12 @@ impl Chain {
         index: usize,
         options: GethDebugTracingOptions,
         bounds: TraceBounds<'_>,
-    ) -> Result<GethTrace, SimulateError> {
+    ) -> Result<DebugTrace, SimulateError> {
         let after = index.saturating_add(1);
         let watched = watched(options, bounds)?;
+        let mut left = bounds.max_bytes;
         let traces = self.replay_under(block, index..after, watched, bounds, |mut traced| {
-            trace(block, &mut traced)
+            trace(block, &mut traced, &mut left)
         })?;
         let missing = || SimulateError::Invalid("transaction not found".into());
         traces.into_iter().next().ok_or_else(missing)
@@ -53,11 +55,12 @@ impl Chain {
         block: &SealedBlock,
         options: GethDebugTracingOptions,
         bounds: TraceBounds<'_>,
-    ) -> Result<Vec<TraceResult<GethTrace, String>>, SimulateError> {
+    ) -> Result<Vec<TraceResult<DebugTrace, String>>, SimulateError> {
         let watched = watched(options, bounds)?;
+        let mut left = bounds.max_bytes;
         self.replay_under(block, 0..block.transactions.len(), watched, bounds, |mut traced| {
             let tx_hash = block.transactions.get(traced.index).map(|tx| *tx.inner().tx_hash());
-            let result = trace(block, &mut traced)?;
+            let result = trace(block, &mut traced, &mut left)?;
             traced.inspector.fuse().map_err(refused)?;
             Ok(TraceResult::Success { result, tx_hash })
         })
@@ -76,7 +79,7 @@ impl Chain {
         gas_cap: u64,
         options: GethDebugTracingOptions,
         bounds: TraceBounds<'_>,
-    ) -> Result<GethTrace, SimulateError> {
+    ) -> Result<DebugTrace, SimulateError> {
         let (env, state) = self.simulation(number, call, overrides)?;
         let nonce = self.nonce(number, call)?;
         let gas = call.gas.unwrap_or(gas_cap).min(gas_cap);
@@ -85,9 +88,17 @@ impl Chain {
         let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched);
         evm.precompiles.override_with(overrides)?;
         let outcome = evm.inspect_tx(tx.clone()).map_err(stopped)?;
-        let mut before = Before::new(&mut evm.ctx.journaled_state.database);
-        let inspector = evm.inspector.inner();
-        result(inspector, None, &tx, &evm.ctx.block, &outcome, &mut before)
+        let mut left = bounds.max_bytes;
+        let mut traced = Traced {
+            index: 0,
+            tx: &tx,
+            block: &evm.ctx.block,
+            result: &outcome,
+            engine_calls: evm.inspector.engine_calls(),
+            inspector: evm.inspector.inner(),
+            database: &mut evm.ctx.journaled_state.database,
+        };
+        result(&mut traced, None, &mut left)
     }
 }
 
@@ -103,6 +114,7 @@ fn watched(
             options.tracer_config.clone().into_flat_call_config().ok();
         !config.and_then(|config| config.include_precompiles).unwrap_or_default()
     };
+    let listens = says_engines(&options)?;
     let mut inspector = DebugInspector::new(options).map_err(refused)?;
     if is_flat {
         // Which precompiles have no frame is the watch's business: engines have.
@@ -110,7 +122,29 @@ fn watched(
         inspector = DebugInspector::FlatCallTracer(TracingInspector::new(config));
     }
     let keeps_steps = matches!(inspector, DebugInspector::Default(..) | DebugInspector::Mux(..));
-    Ok(Watched::new(inspector, bounds, keeps_steps, hides))
+    let watched = Watched::new(inspector, bounds, keeps_steps, hides);
+    Ok(if listens { watched.listening() } else { watched })
+}
+
+/// Whether the trace is a call trace, or one of many is, that is to say what the engines' calls were: the
+/// member `engines` of the tracer's options, which is `true` if it is not there.
+fn says_engines(options: &GethDebugTracingOptions) -> Result<bool, SimulateError> {
+    let config = &options.tracer_config.0;
+    let config = match options.tracer {
+        Some(GethDebugTracerType::BuiltInTracer(BuiltIn::CallTracer)) => Some(config),
+        Some(GethDebugTracerType::BuiltInTracer(BuiltIn::MuxTracer)) => {
+            config.get(GethDebugTracerType::from(BuiltIn::CallTracer).as_str())
+        }
+        _ => None,
+    };
+    let Some(config) = config else { return Ok(false) };
+    match config.get("engines") {
+        None | Some(Value::Null) => Ok(true),
+        Some(engines) => {
+            let flag = engines.as_bool();
+            flag.ok_or_else(|| SimulateError::Invalid("tracerConfig.engines is no boolean".into()))
+        }
+    }
 }
 
 fn refused(error: impl std::fmt::Display) -> SimulateError {
@@ -121,26 +155,26 @@ fn refused(error: impl std::fmt::Display) -> SimulateError {
 fn trace(
     block: &SealedBlock,
     traced: &mut Traced<'_, DebugInspector>,
-) -> Result<GethTrace, SimulateError> {
+    left: &mut usize,
+) -> Result<DebugTrace, SimulateError> {
     let index = traced.index;
     let place = TransactionContext {
         block_hash: Some(block.hash),
         tx_hash: block.transactions.get(index).map(|tx| *tx.inner().tx_hash()),
         tx_index: Some(index),
     };
-    let mut before = Before::new(traced.database);
-    result(traced.inspector, Some(place), traced.tx, traced.block, traced.result, &mut before)
+    result(traced, Some(place), left)
 }
 
 fn result(
-    inspector: &mut DebugInspector,
+    traced: &mut Traced<'_, DebugInspector>,
     place: Option<TransactionContext>,
-    tx: &revm::context::TxEnv,
-    env: &revm::context::BlockEnv,
-    outcome: &ResultAndState,
-    before: &mut Before<'_>,
-) -> Result<GethTrace, SimulateError> {
-    inspector
-        .get_result(place, tx, env, outcome, before)
-        .map_err(|error| SimulateError::State(error.to_string()))
+    left: &mut usize,
+) -> Result<DebugTrace, SimulateError> {
+    let mut before = Before::new(traced.database);
+    let trace = traced
+        .inspector
+        .get_result(place, traced.tx, traced.block, traced.result, &mut before)
+        .map_err(|error| SimulateError::State(error.to_string()))?;
+    Ok(DebugTrace::new(trace, &traced.engine_calls, left))
 }

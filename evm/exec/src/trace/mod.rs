@@ -3,8 +3,9 @@
 //! `geth.rs` gives what geth's `debug_*` give, `parity.rs` what Parity's `trace_*` and Otterscan's
 //! `ots_*` give; the tracers are revm-inspectors'. A transaction is executed on the state its
 //! predecessors in the block leave, with the consensus rules of its block. Calls to the financial
-//! engines are frames like calls to contracts (`watch.rs`).
+//! engines are frames like calls to contracts (`watch.rs`), and say what they were (`frames.rs`).
 
+mod frames;
 mod geth;
 mod parity;
 pub(crate) mod watch;
@@ -28,6 +29,8 @@ use crate::{
     evm::{EvmContext, Mode, block_env, evm, tx_env},
     simulate::{SimulateError, refusal},
 };
+use frames::EngineCalls;
+pub use frames::{DebugFrame, DebugTrace};
 use watch::Watched;
 
 /// What a trace may cost.
@@ -35,7 +38,7 @@ use watch::Watched;
 pub struct TraceBounds<'a> {
     /// Says when the time is over; asked every few thousand steps.
     pub stop: &'a (dyn Fn() -> bool + Sync),
-    /// Most bytes of recorded steps, about.
+    /// Most bytes of recorded steps, and of descriptions of engines' calls, about.
     pub max_bytes: usize,
 }
 
@@ -51,6 +54,8 @@ struct Traced<'a, I> {
     tx: &'a TxEnv,
     block: &'a BlockEnv,
     result: &'a ResultAndState,
+    /// Empty unless the inspector listens to them.
+    engine_calls: EngineCalls,
     inspector: &'a mut I,
     database: &'a mut BlockState,
 }
@@ -92,6 +97,7 @@ impl Chain {
                 tx: &tx,
                 block: &evm.ctx.block,
                 result: &outcome,
+                engine_calls: evm.inspector.engine_calls(),
                 inspector: evm.inspector.inner(),
                 database: &mut evm.ctx.journaled_state.database,
             })?);

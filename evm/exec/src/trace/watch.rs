@@ -1,4 +1,5 @@
-//! Around every tracer: a bound on time and memory, and which precompiles make frames.
+//! Around every tracer: a bound on time and memory, which precompiles make frames, and an ear for the
+//! engines.
 
 use alloy_primitives::{Address, Log, U256};
 use qenex_precompiles::is_engine;
@@ -11,7 +12,10 @@ use revm::{
     },
 };
 
-use super::TraceBounds;
+use super::{
+    TraceBounds,
+    frames::{EngineCalls, Listener},
+};
 use crate::{evm::EvmContext, simulate::SimulateError};
 
 /// Steps between two looks at the clock.
@@ -45,6 +49,8 @@ pub(crate) struct Watched<'a, I> {
     recorded: usize,
     /// A hidden call is under way; precompiles call nothing, so one flag is enough.
     hidden: bool,
+    /// If the trace is to say what the engines' calls were.
+    listener: Option<Listener>,
 }
 
 impl<'a, I> Watched<'a, I> {
@@ -54,8 +60,27 @@ impl<'a, I> Watched<'a, I> {
         keeps_steps: bool,
         hides_precompiles: bool,
     ) -> Self {
-        let (steps, next_look, recorded, hidden) = (0, STEPS, 0, false);
-        Self { inner, bounds, keeps_steps, hides_precompiles, steps, next_look, recorded, hidden }
+        Self {
+            inner,
+            bounds,
+            keeps_steps,
+            hides_precompiles,
+            steps: 0,
+            next_look: STEPS,
+            recorded: 0,
+            hidden: false,
+            listener: None,
+        }
+    }
+
+    /// Listens to the engines' calls.
+    pub(super) fn listening(self) -> Self {
+        Self { listener: Some(Listener::default()), ..self }
+    }
+
+    /// What was heard of the engines' calls since it was last asked; nothing if it does not listen.
+    pub(super) fn engine_calls(&mut self) -> EngineCalls {
+        self.listener.as_mut().map(Listener::take).unwrap_or_default()
     }
 
     pub(crate) const fn inner(&mut self) -> &mut I {
@@ -107,6 +132,9 @@ impl<I: Inspector<EvmContext>> Inspector<EvmContext> for Watched<'_, I> {
     }
 
     fn log(&mut self, context: &mut EvmContext, log: Log) {
+        if let Some(listener) = &mut self.listener {
+            listener.log(&log);
+        }
         self.inner.log(context, log);
     }
 
@@ -116,6 +144,9 @@ impl<I: Inspector<EvmContext>> Inspector<EvmContext> for Watched<'_, I> {
 
     fn call(&mut self, context: &mut EvmContext, inputs: &mut CallInputs) -> Option<CallOutcome> {
         self.steps = self.steps.saturating_add(CALL_STEPS);
+        if let Some(listener) = &mut self.listener {
+            listener.call(inputs);
+        }
         if self.is_hidden(context, inputs) {
             self.hidden = true;
             return None;
@@ -129,6 +160,9 @@ impl<I: Inspector<EvmContext>> Inspector<EvmContext> for Watched<'_, I> {
         inputs: &CallInputs,
         outcome: &mut CallOutcome,
     ) {
+        if let Some(listener) = &mut self.listener {
+            listener.call_end(inputs, outcome);
+        }
         if std::mem::take(&mut self.hidden) {
             return;
         }
