@@ -1,11 +1,7 @@
 //! What calls of the engines cost, gas and processor time: a measurement, run by hand
 //! (docs/benchmarks.md has the command).
 
-#![expect(
-    clippy::float_arithmetic,
-    clippy::cast_possible_truncation,
-    reason = "measurements for people"
-)]
+#![expect(clippy::float_arithmetic, reason = "measurements for people")]
 
 use alloy_primitives::FixedBytes;
 use alloy_sol_types::SolCall;

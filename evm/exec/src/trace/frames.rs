@@ -144,7 +144,7 @@ fn description(
     verdicts: &[RiskVerdict],
     most: usize,
 ) -> Option<Description> {
-    let output = frame.output.as_deref().unwrap_or_default();
+    let output = frame.output.as_ref().map_or(&[][..], |output| output);
     let end = match &frame.error {
         None => End::Returned(output),
         Some(_) if frame.is_revert() => End::Reverted(output),

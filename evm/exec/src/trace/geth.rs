@@ -8,7 +8,7 @@ use alloy_rpc_types_trace::{
         GethDebugTracingOptions,
     },
 };
-use revm::{InspectEvm, context_interface::result::ResultAndState};
+use revm::InspectEvm;
 use revm_inspectors::tracing::{
     DebugInspector, TracingInspector, TracingInspectorConfig, TransactionContext,
 };
