@@ -209,9 +209,9 @@ fn refusals_without_state_use_the_words_clients_match() {
         gas_limit: 16_777_217,
         ..transfer(0)
     };
-    let refused = |to| pool.add_raw(&sign(large(to), &by), &accounts).unwrap_err();
-    assert!(matches!(refused(Address::ZERO), PoolError::Oversized { limit: 131_072, .. }));
-    assert!(matches!(refused(qenex_types::LEDGER), PoolError::Funds { .. }));
+    let add = |to| pool.add_raw(&sign(large(to), &by), &accounts);
+    assert!(matches!(add(Address::ZERO), Err(PoolError::Oversized { limit: 131_072, .. })));
+    assert!(add(qenex_types::LEDGER).is_ok());
 }
 
 #[test]
