@@ -15,7 +15,10 @@ use crate::{ACCESS, Call, ICurrencyToken, ISettlement, Outcome, SETTLEMENT, face
 
 /// Where an engine is, or one of the many places.
 fn address_of(engine: &crate::Engine) -> Address {
-    engine.address.unwrap_or_else(|| face_address("USD".parse().unwrap()))
+    engine.address.unwrap_or_else(|| match engine.interface {
+        "IPriceFeed" => crate::price_feed_address(1),
+        _ => face_address("USD".parse().unwrap()),
+    })
 }
 
 /// An encoding and what is to be read from it.
@@ -83,9 +86,8 @@ fn sample(kind: &Kind, seed: &mut u8) -> Sample {
             word(number.to_be_bytes(), number.to_string())
         }
         Kind::Signed(bits) => {
-            assert_eq!(*bits, 256, "no other is in use");
-            let number = alloy_primitives::I256::from_be_bytes(noise);
-            word(noise, number.to_string())
+            let number = alloy_primitives::I256::from_be_bytes(noise).asr(256 - bits);
+            word(number.to_be_bytes(), number.to_string())
         }
         Kind::Word(size) => {
             let mut bytes = [0; 32];
