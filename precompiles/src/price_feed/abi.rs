@@ -20,9 +20,11 @@ sol! {
         /// @notice Of this face: 1.
         function version() external view returns (uint256);
         /// @notice A round: 1 is the first. One that there is not is refused with `NoRound`.
+        /// @return roundId_ The same number.
+        /// @return answer Its answer.
         /// @return startedAt The oldest of the observations that counted.
         /// @return updatedAt As many observations as a round needs are not older than this.
-        /// @return answeredInRound The same round.
+        /// @return answeredInRound The same number.
         function getRoundData(uint80 roundId) external view returns (uint80 roundId_, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
         /// @notice The latest round; `NoRound` before the first.
         function latestRoundData() external view returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
