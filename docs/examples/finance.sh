@@ -4,7 +4,7 @@
 #   docs/examples/finance.sh                 all examples
 #   docs/examples/finance.sh hold batch      some of them, in the order given
 #
-# Needs bash, curl, and cast: the one in contracts/ (`cd contracts && npm ci --ignore-scripts`), or any other (CAST=...).
+# Needs bash, curl, and cast: the one in contracts/ (`cd contracts && npm ci --ignore-scripts`), or another (CAST=...).
 # RPC=... names another node. Every command is printed with its result, and the outcome is checked: the exit status is 0
 # only if everything was as it should be. Money moves between the development accounts (a run costs Alice some 160 USD);
 # the client references are new in each run, so the script can be run again and again.
@@ -88,8 +88,8 @@ call() {
     result <<<"$ANSWER"
 }
 
-# send SIGNER TO SIGNATURE ARGUMENTS...: a transaction that must succeed. It gets a fifth more gas than the estimate, which
-# is made for the last block: in the next one there can be more to write (another block in a record, a new hour or day).
+# send SIGNER TO SIGNATURE ARGUMENTS...: a transaction that must succeed. It gets a fifth more gas than the estimate,
+# which is made for the last block: in the next one there can be more to write (another block number, a new hour or day).
 send() {
     local signer=$1 gas receipt
     shift
