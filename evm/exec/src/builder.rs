@@ -44,13 +44,6 @@ pub struct Built {
     pub refused: usize,
 }
 
-impl Built {
-    /// Candidates looked at: refusals take time as well.
-    const fn tried(self) -> usize {
-        self.included.saturating_add(self.refused)
-    }
-}
-
 /// Fills `execution` from `candidates`.
 pub(crate) fn fill(
     execution: &mut Execution,
@@ -67,7 +60,7 @@ pub(crate) fn fill(
     let most_bytes = limits.bytes.min(MAX_BLOCK_BYTES / 2);
     while built.included < limits.transactions
         && execution.gas_left() >= 21_000
-        && (built.tried() % 32 != 31 || started.elapsed() < limits.time)
+        && started.elapsed() < limits.time
     {
         let Some(transaction) = candidates.next() else { break };
         let length = alloy_rlp::Encodable::length(transaction.inner());
