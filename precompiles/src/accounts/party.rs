@@ -34,7 +34,8 @@ pub(crate) struct Party {
     pub(crate) account: Address,
     slot_of_head: Slot<Head>,
     pub(crate) head: Head,
-    pub(crate) status: AccountStatus,
+    /// Its status apart from a freeze, which takes sides away and gives none.
+    standing: AccountStatus,
     pub(crate) kind: AccountType,
     /// Bits of [`Side`] that are frozen now.
     frozen: u8,
@@ -48,12 +49,17 @@ impl Party {
         let (Some(status), Some(kind)) = (head.status, head.account_type) else {
             return refuse(IQenexErrors::UnknownAccount { account });
         };
-        let (status, frozen) = if head.flags & flag::FREEZE == 0 {
+        let (standing, frozen) = if head.flags & flag::FREEZE == 0 {
             (status, 0)
         } else {
             compliance::frozen(host, account, status)?
         };
-        Ok(Self { account, slot_of_head, head, status, kind, frozen })
+        Ok(Self { account, slot_of_head, head, standing, kind, frozen })
+    }
+
+    /// The status as others see it.
+    pub(crate) const fn status(&self) -> AccountStatus {
+        if self.frozen == 0 { self.standing } else { AccountStatus::Frozen }
     }
 
     /// Why the account may not be on this side of a posting.
@@ -62,8 +68,8 @@ impl Party {
         if self.frozen & side.number() != 0 {
             return Some(IQenexErrors::Frozen { account, side: side.number() }.into());
         }
-        if !matches!(self.status, AccountStatus::Active | AccountStatus::Frozen) {
-            let status = self.status.number();
+        if self.standing != AccountStatus::Active {
+            let status = self.standing.number();
             return Some(IQenexErrors::AccountNotActive { account, status }.into());
         }
         let denied = self.head.flags & flag::DENIED != 0;

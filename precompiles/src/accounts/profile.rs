@@ -95,7 +95,7 @@ pub(crate) fn set_status(
     account: Address,
     wanted: u8,
 ) -> Result<(), EngineError> {
-    let current = Party::load(host, account)?.status;
+    let current = Party::load(host, account)?.status();
     let next = AccountStatus::from_number(wanted).filter(|&next| may_become(current, next));
     let Some(next) = next else {
         return refuse(IQenexErrors::InvalidStatus { current: current.number(), wanted });
@@ -170,7 +170,7 @@ pub(crate) fn view(
         owner: party.head.owner,
         custodian: origin.custodian,
         accountType: party.kind.number(),
-        status: party.status.number(),
+        status: party.status().number(),
         tier: party.tier(host.block().timestamp),
         jurisdiction: party.head.jurisdiction,
         homeCurrency: origin.home_currency.map(Currency::into).unwrap_or_default(),

@@ -13,19 +13,17 @@ use crate::registry::COMPLIANCE;
 use crate::storage::Seconds;
 use crate::{EngineError, Host, HostError, IQenexErrors};
 
-/// Status and frozen sides, as they count now, of an account that has [`flag::FREEZE`]: a freeze whose
-/// time is over counts no more.
+/// The status of an account that has [`flag::FREEZE`] apart from the freeze, and the sides that are frozen
+/// now: a freeze whose time is over counts no more.
 pub(crate) fn frozen(
     host: &mut dyn Host,
     account: Address,
     status: AccountStatus,
 ) -> Result<(AccountStatus, u8), HostError> {
     let freeze = FREEZES.at(host, &account)?.terms.load(host)?;
-    if freeze.holds(host.block().timestamp) {
-        return Ok((status, freeze.sides));
-    }
+    let sides = if freeze.holds(host.block().timestamp) { freeze.sides } else { 0 };
     let previous = freeze.previous_status().filter(|_| status == AccountStatus::Frozen);
-    Ok((previous.unwrap_or(status), 0))
+    Ok((previous.unwrap_or(status), sides))
 }
 
 impl Freeze {
@@ -69,8 +67,8 @@ pub(crate) fn freeze(
         if before.sides & !sides != 0 {
             return invalid("sides");
         }
-        let earlier = until != 0 && until < before.until.get();
-        if earlier || (until != 0 && before.until.get() == 0) {
+        let end = |until| if until == 0 { u64::MAX } else { until };
+        if end(until) < end(before.until.get()) {
             return invalid("until");
         }
     }

@@ -131,6 +131,21 @@ fn a_freeze_gives_way_only_to_a_stronger_one() {
     world.ok(OFFICER, COMPLIANCE, &freezing(BOB, 1));
 }
 
+/// A freeze takes away; it must not give what the account's status denies.
+#[test]
+fn a_freeze_of_one_side_opens_no_side_of_a_dormant_account() {
+    let mut world = World::new();
+    world.ok(REGISTRAR, ACCOUNTS, &IAccounts::setStatusCall { account: ALICE, status: 3 });
+    let dormant = Refusal::from(IQenexErrors::AccountNotActive { account: ALICE, status: 3 });
+    assert_eq!(world.refused(BOB, LEDGER, &payment(1, BOB, ALICE, 5)), dormant);
+    world.ok(OFFICER, COMPLIANCE, &freezing(ALICE, 1));
+    assert_eq!(world.refused(BOB, LEDGER, &payment(1, BOB, ALICE, 5)), dormant);
+    let frozen = Refusal::from(IQenexErrors::Frozen { account: ALICE, side: 1 });
+    assert_eq!(pay(&mut world, 1, 1), Err(frozen));
+    let profile = world.ok(BOB, ACCOUNTS, &IAccounts::profileCall { account: ALICE });
+    assert_eq!(profile.status, 4);
+}
+
 #[test]
 fn wrong_freezes_are_refused() {
     let invalid = |field: &str| Refusal::from(IQenexErrors::InvalidFreeze { field: field.into() });
