@@ -3,29 +3,15 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, FixedBytes, U64, keccak256};
-use alloy_sol_types::{SolCall as _, sol};
+use alloy_sol_types::SolCall as _;
 use anyhow::Context as _;
+use qenex_precompiles::ILedger;
 use qenex_types::TransferKind;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::prepare::Account;
 use super::rpc::Endpoint;
-
-sol! {
-    struct Order {
-        bytes16 clientReference;
-        uint8 kind;
-        address from;
-        address to;
-        bytes3 currency;
-        uint128 amount;
-        uint64 expires;
-        bytes32 endToEndId;
-        bytes32 payloadHash;
-    }
-    function batch(Order[] orders);
-}
 
 /// The currency that is paid in.
 const CURRENCY: [u8; 3] = *b"USD";
@@ -66,7 +52,7 @@ pub(super) fn batch(
         };
         let from = sender + senders * number(0, own)?;
         let to = number(8, accounts - 1)?;
-        Ok(Order {
+        Ok(ILedger::Order {
             clientReference: FixedBytes::from_slice(&keccak256(random)[..16]),
             kind: TransferKind::Transfer.number(),
             from: population(from),
@@ -80,7 +66,7 @@ pub(super) fn batch(
         })
     };
     let orders = (0..each).map(order).collect::<anyhow::Result<_>>()?;
-    Ok(batchCall { orders }.abi_encode())
+    Ok(ILedger::batchCall { orders }.abi_encode())
 }
 
 /// Postings in some blocks, by their trial balances.
