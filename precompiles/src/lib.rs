@@ -3,7 +3,7 @@
 //! A call comes in through [`call`] (`registry.rs`), which refuses what no engine accepts and hands
 //! the rest to an engine's folder (`accounts/`, `ledger/`, `compliance/`, `risk/`, `access/`, `face/`). Engines see the chain only
 //! through the [`Host`] trait: the executor implements it over its journal, [`MemoryHost`] in
-//! memory.
+//! memory. [`replay`] runs the calls of a transaction again, away from a node.
 //!
 //! Invariants by absence: no clock, no randomness, no floating point, no iteration over state, no
 //! call out of an engine. Everything a caller does wrong is a revert with an error of the catalogue
@@ -25,6 +25,7 @@ pub mod ledger;
 mod memory;
 pub mod pq_verify;
 mod registry;
+pub mod replay;
 pub mod risk;
 pub mod settlement;
 pub mod signatures;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, Log, LogData, U256};
 
+use crate::risk::Assessment;
 use crate::{Block, Call, Host, HostError, Outcome};
 
 const SLOAD_COLD: u64 = 2_100;
@@ -39,6 +40,8 @@ pub struct MemoryHost {
     journal: Option<Journal>,
     gas_limit: Option<u64>,
     gas_used: u64,
+    /// What the risk rules said, also in calls that were refused.
+    assessments: Vec<Assessment>,
 }
 
 /// What a refused call must leave as it was.
@@ -74,6 +77,7 @@ impl MemoryHost {
     pub fn set_block(&mut self, block: Block) {
         self.block = block;
         self.logs.clear();
+        self.assessments.clear();
         self.begin_transaction(None);
     }
 
@@ -129,9 +133,20 @@ impl MemoryHost {
         self.touched.len()
     }
 
+    /// The slots read or written since the transaction began.
+    #[cfg(test)]
+    pub(crate) const fn touched(&self) -> &BTreeSet<(Address, U256)> {
+        &self.touched
+    }
+
     /// The logs of this block.
     pub fn logs(&self) -> &[Log] {
         &self.logs
+    }
+
+    /// What the risk rules said of payments in this block, also of refused ones, since this was last asked.
+    pub fn take_assessments(&mut self) -> Vec<Assessment> {
+        std::mem::take(&mut self.assessments)
     }
 
     /// The value of a slot; zero if never written.
@@ -235,5 +250,9 @@ impl Host for MemoryHost {
             journal.marks.push(address);
         }
         Ok(())
+    }
+
+    fn assessed(&mut self, assessment: &Assessment) {
+        self.assessments.push(*assessment);
     }
 }

@@ -71,7 +71,7 @@ impl Rule {
         }
     }
 
-    const fn weight(self, terms: &Terms) -> u8 {
+    pub(crate) const fn weight(self, terms: &Terms) -> u8 {
         match self {
             Self::Velocity => terms.velocity,
             Self::Outlier => terms.outlier,
@@ -104,7 +104,7 @@ impl Verdict {
 }
 
 /// All that the rules look at. Flow and habit are those before the payment, at its time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// The payment.
     pub amount: Count,
@@ -132,7 +132,7 @@ pub struct Facts {
 pub const MAX_SCORE: u16 = 1_000;
 
 /// Payments before there is a habit to leave.
-const HABIT_PAYMENTS: u8 = 8;
+pub(crate) const HABIT_PAYMENTS: u8 = 8;
 
 /// Less than this part of the reporting threshold is little: such inflows do not count as passed through,
 /// and whoever pays so much after a long time does not wake an account.
@@ -156,21 +156,18 @@ pub fn is_banded(amount: Count, exponent: u8, terms: &Terms) -> bool {
 
 /// Judges a payment.
 pub fn judge(facts: &Facts, terms: &Terms) -> Verdict {
-    let judged = is_judged(facts.payer);
     let mut rules = 0;
     let mut score = 0_u16;
     for rule in Rule::ALL {
-        let weight = rule.weight(terms);
-        let looks = judged || rule == Rule::Corridor;
-        if weight > 0 && looks && fires(rule, facts, terms) {
+        if fires(rule, facts, terms) {
             rules |= rule.bit();
-            score = score.saturating_add(u16::from(weight).saturating_mul(4));
+            score = score.saturating_add(u16::from(rule.weight(terms)).saturating_mul(4));
         }
     }
     let score = score.min(MAX_SCORE);
-    let outcome = if score >= u16::from(terms.reject).saturating_mul(4) {
+    let outcome = if score >= terms.reject_score() {
         RiskOutcome::Reject
-    } else if score >= u16::from(terms.review).saturating_mul(4) {
+    } else if score >= terms.review_score() {
         RiskOutcome::Review
     } else {
         RiskOutcome::Allow
@@ -178,16 +175,24 @@ pub fn judge(facts: &Facts, terms: &Terms) -> Verdict {
     Verdict { outcome, score, rules }
 }
 
-fn fires(rule: Rule, facts: &Facts, terms: &Terms) -> bool {
+/// Whether a rule looks at a payment of such a payer.
+pub(crate) fn judges(rule: Rule, facts: &Facts) -> bool {
+    is_judged(facts.payer) || rule == Rule::Corridor
+}
+
+/// Whether a rule fires. One that is switched off does not.
+pub(crate) fn fires(rule: Rule, facts: &Facts, terms: &Terms) -> bool {
+    rule.weight(terms) > 0 && judges(rule, facts) && applies(rule, facts, terms)
+}
+
+fn applies(rule: Rule, facts: &Facts, terms: &Terms) -> bool {
     let &Facts { amount, exponent, flow, habit, .. } = facts;
     match rule {
         Rule::Velocity => {
-            let factor = if facts.payer == AccountType::Retail { 1 } else { BUSINESS_FACTOR };
             let payments = u64::from(flow.payments).saturating_add(1);
             let outgoing = flow.outgoing.plus(amount.get());
-            payments > u64::from(terms.hourly_payments).saturating_mul(factor)
-                || outgoing.get()
-                    > major(terms.hourly_outgoing, exponent).get().saturating_mul(factor)
+            payments > hourly_payments(facts, terms)
+                || outgoing.get() > hourly_outgoing(facts, terms)
         }
         Rule::Outlier => {
             let distance = amount.get().saturating_sub(habit.mean.get());
@@ -229,8 +234,23 @@ fn fires(rule: Rule, facts: &Facts, terms: &Terms) -> bool {
 }
 
 /// From here on an amount is more than little.
-fn little(exponent: u8, terms: &Terms) -> u64 {
+pub(crate) fn little(exponent: u8, terms: &Terms) -> u64 {
     major(terms.reporting, exponent).get() / LITTLE_PART
+}
+
+const fn velocity_factor(payer: AccountType) -> u64 {
+    if matches!(payer, AccountType::Retail) { 1 } else { BUSINESS_FACTOR }
+}
+
+/// Rule 1: payments, fading, that the payer may make.
+pub(crate) fn hourly_payments(facts: &Facts, terms: &Terms) -> u64 {
+    u64::from(terms.hourly_payments).saturating_mul(velocity_factor(facts.payer))
+}
+
+/// Rule 1: what may go out of the payer's account, fading.
+pub(crate) fn hourly_outgoing(facts: &Facts, terms: &Terms) -> u64 {
+    let most = major(terms.hourly_outgoing, facts.exponent).get();
+    most.saturating_mul(velocity_factor(facts.payer))
 }
 
 /// Major units, counted.
@@ -239,6 +259,16 @@ fn major(units: u32, exponent: u8) -> Count {
 }
 
 impl Terms {
+    /// From this score on an officer decides.
+    pub fn review_score(&self) -> u16 {
+        u16::from(self.review).saturating_mul(4)
+    }
+
+    /// From this score on a payment is refused.
+    pub fn reject_score(&self) -> u16 {
+        u16::from(self.reject).saturating_mul(4)
+    }
+
     /// What a currency starts with. Structuring is a case for an officer whoever is paid; velocity,
     /// pass-through and a dormant account's payment are one where a new payee comes with them, so that
     /// payrolls, savings and regular customers pass. What else is unusual only adds. How these terms do
