@@ -15,7 +15,7 @@ mod board;
 mod follow;
 mod prepare;
 mod report;
-mod rpc;
+pub mod rpc;
 mod send;
 #[cfg(test)]
 mod tests;
