@@ -3,6 +3,8 @@
 
 use alloy_primitives::{Address, Bytes, LogData, U256};
 
+use crate::risk::Assessment;
+
 /// The chain around an engine call.
 ///
 /// Two implementations: the executor's, over its journal, and [`crate::MemoryHost`]. An engine
@@ -52,6 +54,10 @@ pub trait Host {
     ///
     /// [`HostError::Fatal`] if the state cannot be read.
     fn mark(&mut self, address: Address) -> Result<(), HostError>;
+
+    /// Is told what the risk rules said of a payment. Nothing comes back, so nothing can depend on it:
+    /// a chain has no use for it, whoever explains a score has.
+    fn assessed(&mut self, _assessment: &Assessment) {}
 }
 
 /// What engines may know of the block.

@@ -4,6 +4,7 @@
 //! the rest to an engine's folder (`accounts/`, `ledger/`, `compliance/`, `risk/`, `settlement/`, `oracle/`, `access/`,
 //! `pq_verify/`, and the faces `face/` and `price_feed/`). Engines see the chain only through the
 //! [`Host`] trait: the executor implements it over its journal, [`MemoryHost`] in memory.
+//! [`replay`] runs the calls of a transaction again, away from a node.
 //!
 //! Invariants by absence: no clock, no randomness, no floating point, no iteration over state, no
 //! call out of an engine. Everything a caller does wrong is a revert with an error of the catalogue
@@ -26,6 +27,7 @@ pub mod oracle;
 pub mod pq_verify;
 pub mod price_feed;
 mod registry;
+pub mod replay;
 pub mod risk;
 pub mod settlement;
 pub mod signatures;

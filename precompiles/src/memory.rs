@@ -1,12 +1,15 @@
-//! A chain in memory: for the engines' tests and for making the genesis state.
+//! A chain in memory: for the engines' tests, for making the genesis state, for running engine calls
+//! again away from a node, and for simulations.
 //!
 //! Prices state access as the EVM does at Osaka (cold and warm, EIP-2200, without refunds), so that
-//! a gas figure measured here is the one a block charges before refunds.
+//! a gas figure measured here is the one a block charges before refunds. What a call writes is
+//! journalled, so a call costs what it touches, however large the state is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, Log, LogData, U256};
 
+use crate::risk::Assessment;
 use crate::{Block, Call, Host, HostError, Outcome};
 
 const SLOAD_COLD: u64 = 2_100;
@@ -25,20 +28,31 @@ type Storage = BTreeMap<(Address, U256), U256>;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHost {
     block: Block,
-    state: State,
-    /// The storage when the transaction began, which `SSTORE` is priced against.
+    /// Without zeros.
+    storage: Storage,
+    /// What the slots that were written since the transaction began held at its beginning: what
+    /// `SSTORE` is priced against.
     original: Storage,
+    logs: Vec<Log>,
+    marks: BTreeSet<Address>,
     touched: BTreeSet<(Address, U256)>,
+    /// How to undo the running call; `None` outside of calls.
+    journal: Option<Journal>,
     gas_limit: Option<u64>,
     gas_used: u64,
+    /// What the risk rules said, also in calls that were refused.
+    assessments: Vec<Assessment>,
 }
 
 /// What a refused call must leave as it was.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct State {
-    storage: Storage,
-    logs: Vec<Log>,
-    marks: BTreeSet<Address>,
+#[derive(Clone, Debug, Default)]
+struct Journal {
+    /// Slots written, oldest first, with what they held before.
+    writes: Vec<((Address, U256), U256)>,
+    /// Addresses marked.
+    marks: Vec<Address>,
+    /// Logs there were.
+    logs: usize,
 }
 
 impl MemoryHost {
@@ -48,26 +62,28 @@ impl MemoryHost {
     }
 
     /// A chain at `block` whose engines have this storage.
-    pub fn with_storage(block: Block, storage: BTreeMap<Address, BTreeMap<U256, U256>>) -> Self {
-        let mut host = Self::new(block);
-        for (address, slots) in storage {
-            let slots = slots.into_iter().filter(|(_, value)| !value.is_zero());
-            host.state.storage.extend(slots.map(|(slot, value)| ((address, slot), value)));
-        }
-        host.begin_transaction(None);
-        host
+    pub fn with_storage(
+        block: Block,
+        accounts: impl IntoIterator<Item = (Address, BTreeMap<U256, U256>)>,
+    ) -> Self {
+        let slots = accounts.into_iter().flat_map(|(address, slots)| {
+            slots.into_iter().map(move |(slot, value)| ((address, slot), value))
+        });
+        let storage = slots.filter(|(_, value)| !value.is_zero()).collect();
+        Self { block, storage, ..Self::default() }
     }
 
     /// Moves to another block; forgets the logs and what is warm.
     pub fn set_block(&mut self, block: Block) {
         self.block = block;
-        self.state.logs.clear();
+        self.logs.clear();
+        self.assessments.clear();
         self.begin_transaction(None);
     }
 
     /// Starts a transaction: every slot is cold, `gas_limit` gas may be used (`None`: any amount).
     pub fn begin_transaction(&mut self, gas_limit: Option<u64>) {
-        self.original = self.state.storage.clone();
+        self.original.clear();
         self.touched.clear();
         self.gas_limit = gas_limit;
         self.gas_used = 0;
@@ -80,12 +96,31 @@ impl MemoryHost {
     ///
     /// As [`crate::call`].
     pub fn call(&mut self, call: &Call<'_>) -> Result<Outcome, HostError> {
-        let before = self.state.clone();
+        self.journal = Some(Journal { logs: self.logs.len(), ..Journal::default() });
         let outcome = crate::call(self, call);
+        let journal = self.journal.take().unwrap_or_default();
         if !matches!(outcome, Ok(Outcome::Success(_))) {
-            self.state = before;
+            self.undo(journal);
         }
         outcome
+    }
+
+    fn undo(&mut self, journal: Journal) {
+        for (key, before) in journal.writes.into_iter().rev() {
+            self.put(key, before);
+        }
+        for address in journal.marks {
+            self.marks.remove(&address);
+        }
+        self.logs.truncate(journal.logs);
+    }
+
+    fn put(&mut self, key: (Address, U256), value: U256) {
+        if value.is_zero() {
+            self.storage.remove(&key);
+        } else {
+            self.storage.insert(key, value);
+        }
     }
 
     /// Gas used since the transaction began.
@@ -98,25 +133,36 @@ impl MemoryHost {
         self.touched.len()
     }
 
+    /// The slots read or written since the transaction began.
+    #[cfg(test)]
+    pub(crate) const fn touched(&self) -> &BTreeSet<(Address, U256)> {
+        &self.touched
+    }
+
     /// The logs of this block.
     pub fn logs(&self) -> &[Log] {
-        &self.state.logs
+        &self.logs
+    }
+
+    /// What the risk rules said of payments in this block, also of refused ones, since this was last asked.
+    pub fn take_assessments(&mut self) -> Vec<Assessment> {
+        std::mem::take(&mut self.assessments)
     }
 
     /// The value of a slot; zero if never written.
     pub fn storage(&self, address: Address, slot: U256) -> U256 {
-        self.state.storage.get(&(address, slot)).copied().unwrap_or_default()
+        self.storage.get(&(address, slot)).copied().unwrap_or_default()
     }
 
     /// Addresses that were given the engine mark.
     pub const fn marks(&self) -> &BTreeSet<Address> {
-        &self.state.marks
+        &self.marks
     }
 
     /// The storage of every address, without zeros.
     pub fn into_storage(self) -> BTreeMap<Address, BTreeMap<U256, U256>> {
         let mut accounts: BTreeMap<Address, BTreeMap<U256, U256>> = BTreeMap::new();
-        for ((address, slot), value) in self.state.storage {
+        for ((address, slot), value) in self.storage {
             accounts.entry(address).or_default().insert(slot, value);
         }
         accounts
@@ -124,13 +170,9 @@ impl MemoryHost {
 
     /// Slots whose values differ from those when the transaction began: slot, before, after.
     pub fn changes(&self, address: Address) -> BTreeMap<U256, (U256, U256)> {
-        let slots = self.original.keys().chain(self.state.storage.keys());
-        slots
-            .filter(|(owner, _)| *owner == address)
-            .map(|key| {
-                let before = self.original.get(key).copied().unwrap_or_default();
-                (key.1, (before, self.storage(key.0, key.1)))
-            })
+        self.original
+            .range((address, U256::ZERO)..=(address, U256::MAX))
+            .map(|(key, &before)| (key.1, (before, self.storage(key.0, key.1))))
             .filter(|(_, (before, after))| before != after)
             .collect()
     }
@@ -173,17 +215,20 @@ impl Host for MemoryHost {
             return Err(HostError::OutOfGas);
         }
         self.touch(address, slot, SLOAD_COLD, 0)?;
-        let original = self.original.get(&(address, slot)).copied().unwrap_or_default();
+        let key = (address, slot);
         let current = self.storage(address, slot);
+        let original = self.original.get(&key).copied().unwrap_or(current);
         self.charge(match () {
             () if current == value || current != original => WARM,
             () if original.is_zero() => SSTORE_SET,
             () => SSTORE_RESET,
         })?;
-        if value.is_zero() {
-            self.state.storage.remove(&(address, slot));
-        } else {
-            self.state.storage.insert((address, slot), value);
+        if current != value {
+            self.original.entry(key).or_insert(current);
+            self.put(key, value);
+            if let Some(journal) = &mut self.journal {
+                journal.writes.push((key, current));
+            }
         }
         Ok(())
     }
@@ -195,12 +240,19 @@ impl Host for MemoryHost {
             .saturating_add(LOG_TOPIC.saturating_mul(topics))
             .saturating_add(LOG_BYTE.saturating_mul(bytes));
         self.charge(price)?;
-        self.state.logs.push(Log { address, data });
+        self.logs.push(Log { address, data });
         Ok(())
     }
 
     fn mark(&mut self, address: Address) -> Result<(), HostError> {
-        self.state.marks.insert(address);
+        let new = self.marks.insert(address);
+        if let Some(journal) = self.journal.as_mut().filter(|_| new) {
+            journal.marks.push(address);
+        }
         Ok(())
+    }
+
+    fn assessed(&mut self, assessment: &Assessment) {
+        self.assessments.push(*assessment);
     }
 }

@@ -8,6 +8,7 @@ mod genesis;
 mod keys;
 mod node;
 mod proof;
+mod risk;
 mod snapshot;
 mod testnet;
 
@@ -61,6 +62,11 @@ enum Command {
         #[command(subcommand)]
         command: proof::Command,
     },
+    /// Check what the risk rules said, away from the node.
+    Risk {
+        #[command(subcommand)]
+        command: risk::Command,
+    },
     /// Import and serve Ethereum chains.
     Eth {
         #[command(subcommand)]
@@ -85,6 +91,7 @@ impl Cli {
             Command::Db { command } => command.run(),
             Command::Snapshot { command } => command.run(),
             Command::Proof { command } => command.run(),
+            Command::Risk { command } => command.run(),
             Command::Eth { command } => command.run(),
             Command::Evm { command } => command.run(),
         }

@@ -15,6 +15,7 @@ use crate::accounts::records::{Delegation, Limits, Policy, flag};
 use crate::accounts::{self, Party};
 use crate::compliance::records::{Class, CorridorTerms};
 use crate::errors::{refusal, refuse};
+use crate::risk::Assessment;
 use crate::risk::records::{Count, FLOWS, Flow, HABITS, Habit, PAIRS, Pair, TERMS, Terms, count};
 use crate::risk::rules::{Facts, Verdict, is_judged, judge};
 use crate::storage::Slot;
@@ -353,7 +354,7 @@ fn read_payer(
         // Nothing would ever be read of it: an institution's books pay at the cost of the postings.
         if payer.corridor.watched {
             payer.terms = TERMS.at(host, &currency)?.load(host)?;
-            payer.verdict = judge(&facts(case, &payer), &payer.terms);
+            payer.verdict = assess(host, case, &payer);
         }
         return Ok(payer);
     }
@@ -373,8 +374,24 @@ fn read_payer(
         pair,
     });
     payer.terms = TERMS.at(host, &currency)?.load(host)?;
-    payer.verdict = judge(&facts(case, &payer), &payer.terms);
+    payer.verdict = assess(host, case, &payer);
     Ok(payer)
+}
+
+/// Judges a payment, and tells the host.
+fn assess(host: &mut dyn Host, case: &Case, payer: &Payer) -> Verdict {
+    let (facts, terms) = (facts(case, payer), payer.terms);
+    let verdict = judge(&facts, &terms);
+    host.assessed(&Assessment {
+        id: case.record.as_ref().map(|record| record.id),
+        payer: case.order.account,
+        payee: case.order.to,
+        currency: case.currency,
+        facts,
+        terms,
+        verdict,
+    });
+    verdict
 }
 
 fn facts(case: &Case, payer: &Payer) -> Facts {

@@ -3,22 +3,43 @@
 //! The rules are pure (`rules.rs`) over records of three words a payer (`records.rs`). The ledger reads
 //! them before a posting and writes them after it; this engine shows them, and says which rules fired.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use alloy_sol_types::{SolCall, SolEvent};
 use qenex_types::{Currency, RiskOutcome};
 
 use self::abi::IRisk;
 use self::abi::IRisk::IRiskCalls as Calls;
 use self::records::{FLOWS, HABITS, PAIRS, TERMS, Terms};
+use self::rules::{Facts, Verdict};
 use crate::ledger::case::Case;
 use crate::registry::{Engine, RISK, decode_call};
 use crate::storage::Word;
 use crate::{Call, EngineError, Host, HostError, ledger};
 
 pub mod abi;
+pub mod findings;
 pub(crate) mod parameters;
 pub mod records;
 pub mod rules;
+
+/// A payment as the rules saw it, and what they said: enough to judge it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// The transfer's id; `None` for a posting through an ERC-20 face, which gets one later.
+    pub id: Option<B256>,
+    /// Who pays.
+    pub payer: Address,
+    /// Who is paid.
+    pub payee: Address,
+    /// In which currency.
+    pub currency: Currency,
+    /// What the rules looked at.
+    pub facts: Facts,
+    /// Their terms.
+    pub terms: Terms,
+    /// What they said.
+    pub verdict: Verdict,
+}
 
 /// The engine's row in the registry.
 pub(crate) const ENGINE: Engine = Engine {

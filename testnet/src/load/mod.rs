@@ -16,7 +16,7 @@ mod follow;
 mod payments;
 mod prepare;
 mod report;
-mod rpc;
+pub mod rpc;
 mod send;
 #[cfg(test)]
 mod tests;

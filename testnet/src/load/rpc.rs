@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One node's HTTP endpoint.
-pub(super) struct Endpoint {
+#[derive(Debug)]
+pub struct Endpoint {
     url: String,
     http: reqwest::Client,
 }
@@ -56,7 +57,11 @@ pub(super) enum BatchError {
 
 impl Endpoint {
     /// A client for `url`.
-    pub(super) fn new(url: &str) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no HTTP client to be had.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .http1_only()
@@ -79,8 +84,12 @@ impl Endpoint {
         Ok((status, response.bytes().await?.into()))
     }
 
-    /// Calls a method; an error object is an `Err`.
-    pub(super) async fn call<T: DeserializeOwned>(
+    /// Calls a method.
+    ///
+    /// # Errors
+    ///
+    /// If the node does not answer, answers with an error object, or with something else than a `T`.
+    pub async fn call<T: DeserializeOwned>(
         &self,
         method: &str,
         params: Value,

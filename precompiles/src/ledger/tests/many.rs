@@ -247,7 +247,10 @@ fn a_dry_run_tells_all_and_moves_nothing() {
     assert_eq!((good.status, good.refusals.len(), good.authorisation), (4, 0, 1));
     assert_eq!((good.perPayment, good.leftToday, good.leftThirtyDays), (500, 350, 550));
     assert_eq!((good.available, good.outcome, good.ruleSet), (99_550, 1, 1));
-    assert_eq!(good.score, 60, "a young account");
+    assert_eq!(
+        good.score, 120,
+        "a young account pays somebody whom it paid today for the first time"
+    );
 
     world.ok(OFFICER, COMPLIANCE, &freezing(BOB, 2));
     let bad = world.ok(STRANGER, LEDGER, &explain(200_000, BOB));
