@@ -215,7 +215,8 @@ fn all_kinds() -> Vec<PooledTransaction> {
     let open = IAccounts::openCall {
         account: Address::repeat_byte(0x77),
         owner: DEV_ACCOUNTS[1],
-        accountType: 1,
+        // An institution: a customer's account that is emptied as soon as it is filled waits for an officer.
+        accountType: 3,
         jurisdiction: FixedBytes(*b"CH"),
         homeCurrency: USD,
     };
