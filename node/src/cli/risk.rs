@@ -2,8 +2,8 @@
 
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result, bail};
+use qenex_client::rpc::Endpoint;
 use qenex_precompiles::replay::{Replay, read, replay};
-use qenex_testnet::load::rpc::Endpoint;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Subcommand)]

@@ -17,7 +17,7 @@ const ALL: [usize; 4] = [0, 1, 2, 3];
 const ONE_TOKEN: &str = "0x0000000000000000000000000000000000000000000000000de0b6b3a7640000";
 
 /// A path of the workspace, whose packages must have been installed.
-fn workspace(path: &str, packages: &str) -> PathBuf {
+pub(crate) fn workspace(path: &str, packages: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let installed = root.join(packages).join("node_modules");
     assert!(installed.is_dir(), "{} is missing: run `scripts/setup test`", installed.display());

@@ -10,6 +10,7 @@ mod clients;
 mod crash;
 mod damage;
 mod encrypted;
+mod engines;
 mod fetch;
 mod harness;
 mod input;

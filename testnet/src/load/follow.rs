@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloy_primitives::{B256, U64};
 use anyhow::{Context as _, bail};
+use qenex_client::rpc::{Endpoint, RpcError};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::LoadOptions;
 use super::board::{Board, micros};
 use super::prepare::Plan;
-use super::rpc::{Block, Endpoint};
 
 /// Shortest time between two looks for the next block. Looking costs the node CPU, and generator
 /// and node often share a machine.
@@ -20,6 +23,18 @@ const LONGEST_POLL: Duration = Duration::from_millis(25);
 const POLLS_PER_BLOCK: u32 = 20;
 /// Time between two lines on standard error.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// A block, as far as it is read here.
+#[derive(Debug, Deserialize)]
+struct Block {
+    /// Hashes of its transactions.
+    transactions: Vec<B256>,
+}
+
+/// The block of a number, or `None` if there is none yet.
+async fn block(endpoint: &Endpoint, number: u64) -> Result<Option<Block>, RpcError> {
+    endpoint.call("eth_getBlockByNumber", json!([U64::from(number), false])).await
+}
 
 /// What the blocks showed.
 #[derive(Debug, Default)]
@@ -54,7 +69,7 @@ pub(super) async fn follow(
     let mut gap = Duration::from_millis(100);
     while board.open() > 0 && board.idle() < options.timeout {
         let endpoint = endpoints.get(source % endpoints.len()).context("no endpoint to follow")?;
-        match endpoint.block(next).await {
+        match block(endpoint, next).await {
             Ok(Some(block)) => {
                 let at = board.elapsed();
                 note_block(plan, board, &block, (next, at), &mut seen);

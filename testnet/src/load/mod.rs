@@ -16,7 +16,6 @@ mod follow;
 mod payments;
 mod prepare;
 mod report;
-pub mod rpc;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -26,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
 use anyhow::{Context as _, ensure};
+use qenex_client::rpc::{Endpoint, RpcError};
 
 pub use payments::{owners, population};
 pub use report::{Latency, LoadReport};
@@ -129,8 +129,8 @@ pub async fn run(options: LoadOptions) -> anyhow::Result<LoadReport> {
     let endpoints = options
         .rpc
         .iter()
-        .map(|url| rpc::Endpoint::new(url).map(Arc::new))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+        .map(|url| Endpoint::new(url).map(Arc::new))
+        .collect::<Result<Vec<_>, RpcError>>()?;
 
     if let Work::Payments { accounts, each } = options.work {
         ensure!(accounts >= 2 && each > 0, "accounts must be at least 2, payments at least 1");

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::prepare::Account;
-use super::rpc::Endpoint;
+use qenex_client::rpc::Endpoint;
 
 /// The currency that is paid in.
 const CURRENCY: [u8; 3] = *b"USD";

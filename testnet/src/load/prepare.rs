@@ -10,13 +10,13 @@ use alloy_primitives::map::B256Map;
 use alloy_primitives::{Address, B256, U64, U128, U256, hex, keccak256};
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use anyhow::{Context as _, bail, ensure};
+use qenex_client::rpc::Endpoint;
 use qenex_types::{LEDGER, TransactionBounds};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::payments::{PAYMENT_GAS, batch};
-use super::rpc::Endpoint;
 use super::send::is_temporary;
 use super::{Funder, LoadOptions, Work};
 
@@ -215,7 +215,7 @@ async fn ask<T: serde::de::DeserializeOwned>(
 ) -> anyhow::Result<Vec<T>> {
     let call = |address| (method, json!([address, "latest"]).to_string());
     let calls: Vec<_> = addresses.iter().map(call).collect();
-    endpoint.all(&calls, batch).await
+    Ok(endpoint.all(&calls, batch).await?)
 }
 
 /// What transfers bid: `maxFeePerGas` as told, or far above the base fee but never more than the

@@ -7,12 +7,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use qenex_client::rpc::{BatchError, CallError, Endpoint};
 use tokio::time::{sleep, timeout};
 
 use super::LoadOptions;
 use super::board::{Board, micros};
 use super::prepare::{Plan, raw_call};
-use super::rpc::{BatchError, CallError, Endpoint};
 
 /// First pause after a node asked for patience; doubled each time, up to the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);

@@ -9,6 +9,7 @@ use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718 as _;
 use alloy_primitives::{Address, B256, U64, U256, hex};
 use proptest::prelude::*;
+use qenex_client::rpc::CallError;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +17,6 @@ use tokio::task::JoinSet;
 
 use super::prepare::lay_lanes;
 use super::report::Latency;
-use super::rpc::CallError;
 use super::send::{Verdict, judge};
 use super::*;
 
@@ -330,7 +330,7 @@ fn answers_of_known_nodes_are_judged() {
         ("exceeds block gas limit", false, Failed),
     ];
     for (message, sent_before, verdict) in cases {
-        let error = CallError { code: -32000, message: message.to_owned() };
+        let error = CallError { code: -32000, message: message.to_owned(), data: None };
         assert_eq!(judge(&error, sent_before), verdict, "{message}, {sent_before}");
     }
 }

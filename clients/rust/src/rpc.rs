@@ -1,9 +1,8 @@
-//! A JSON-RPC client for one HTTP endpoint: single calls, batches, and nothing else.
+//! JSON-RPC with one node over HTTP: single calls, batches, and nothing else.
 
 use std::time::Duration;
 
-use alloy_primitives::{B256, U64};
-use anyhow::{Context as _, bail};
+use alloy_primitives::{Bytes, U64};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,25 +12,60 @@ use serde_json::{Value, json};
 /// A request that has not been answered after this time never will be.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Error code of a call that reverted.
+const REVERTED: i64 = 3;
+
 /// One node's HTTP endpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Endpoint {
     url: String,
     http: reqwest::Client,
 }
 
 /// An error object of JSON-RPC.
-#[derive(Debug, Deserialize)]
-pub(super) struct CallError {
+#[derive(Clone, Debug, Deserialize)]
+pub struct CallError {
     /// The code, as in EIP-1474.
-    pub(super) code: i64,
+    pub code: i64,
     /// The message.
-    pub(super) message: String,
+    pub message: String,
+    /// What the code says that it is: revert data, a transaction's hash.
+    #[serde(default)]
+    pub data: Option<Value>,
+}
+
+impl CallError {
+    /// The revert data, if a call reverted.
+    pub fn reverted(&self) -> Option<Bytes> {
+        let data = self.data.as_ref().filter(|_| self.code == REVERTED)?;
+        data.as_str()?.parse().ok()
+    }
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    /// The node answered with an error.
+    #[error("{about}: error {}: {}", error.code, error.message)]
+    Refused {
+        /// Method and URL.
+        about: String,
+        /// What it answered.
+        error: CallError,
+    },
+    /// The node cannot be reached or is out of order. What was sent may have reached it.
+    #[error("{about}: {reason}")]
+    Unreachable {
+        /// Method and URL.
+        about: String,
+        /// What happened.
+        reason: String,
+    },
 }
 
 /// The answer to one call, by the call's id.
 #[derive(Debug, Deserialize)]
-pub(super) struct Answer<'a> {
+struct Answer<'a> {
     id: Option<Value>,
     #[serde(borrow, default)]
     result: Option<&'a RawValue>,
@@ -39,16 +73,9 @@ pub(super) struct Answer<'a> {
     error: Option<CallError>,
 }
 
-/// A block, as far as the load generator reads it.
-#[derive(Debug, Deserialize)]
-pub(super) struct Block {
-    /// Hashes of its transactions.
-    pub(super) transactions: Vec<B256>,
-}
-
 /// Why a batch has no answers.
 #[derive(Debug)]
-pub(super) enum BatchError {
+pub enum BatchError {
     /// The endpoint refuses the request as a whole: too large, or too many calls.
     Refused(String),
     /// The endpoint cannot be reached or is out of order.
@@ -56,23 +83,23 @@ pub(super) enum BatchError {
 }
 
 impl Endpoint {
-    /// A client for `url`.
+    /// A client for `url`. Asks nothing yet.
     ///
     /// # Errors
     ///
-    /// If there is no HTTP client to be had.
-    pub fn new(url: &str) -> anyhow::Result<Self> {
+    /// [`RpcError::Unreachable`] if no HTTP client can be made.
+    pub fn new(url: &str) -> Result<Self, RpcError> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .http1_only()
             .timeout(REQUEST_TIMEOUT)
             .build()
-            .with_context(|| format!("no HTTP client for {url}"))?;
+            .map_err(|e| broken(format!("no HTTP client for {url}"), chain(&e)))?;
         Ok(Self { url: url.to_owned(), http })
     }
 
     /// The URL.
-    pub(super) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
@@ -84,31 +111,36 @@ impl Endpoint {
         Ok((status, response.bytes().await?.into()))
     }
 
-    /// Calls a method.
+    /// Calls a method; an error object is an `Err`.
     ///
     /// # Errors
     ///
-    /// If the node does not answer, answers with an error object, or with something else than a `T`.
+    /// [`RpcError`].
     pub async fn call<T: DeserializeOwned>(
         &self,
         method: &str,
         params: Value,
-    ) -> anyhow::Result<T> {
+    ) -> Result<T, RpcError> {
         let about = || format!("{method} at {}", self.url);
         let call = json!({"jsonrpc": "2.0", "id": 0, "method": method, "params": params});
-        let (status, body) = self.post(call.to_string()).await.with_context(about)?;
-        let answer: Answer<'_> =
-            serde_json::from_slice(&body).with_context(|| format!("{}: HTTP {status}", about()))?;
+        let sent = self.post(call.to_string()).await;
+        let (status, body) = sent.map_err(|e| broken(about(), chain(&e)))?;
+        let answer: Answer<'_> = serde_json::from_slice(&body)
+            .map_err(|e| broken(format!("{}: HTTP {status}", about()), chain(&e)))?;
         if let Some(error) = answer.error {
-            bail!("{}: error {}: {}", about(), error.code, error.message);
+            return Err(RpcError::Refused { about: about(), error });
         }
         let result = answer.result.map_or("null", RawValue::get);
-        serde_json::from_str(result).with_context(about)
+        serde_json::from_str(result).map_err(|e| broken(about(), chain(&e)))
     }
 
     /// Sends several calls, each `(method, params)` as JSON text, in one request; answers in the
     /// order of the calls, `None` where the node gave none. One call goes as a plain request.
-    pub(super) async fn batch(
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError`] if there are no answers at all.
+    pub async fn batch(
         &self,
         calls: &[(&str, String)],
     ) -> Result<Vec<Option<Result<Box<RawValue>, CallError>>>, BatchError> {
@@ -150,40 +182,50 @@ impl Endpoint {
     }
 
     /// Calls that all must be answered, in requests of at most `size` calls.
-    pub(super) async fn all<T: DeserializeOwned>(
+    ///
+    /// # Errors
+    ///
+    /// [`RpcError`] of the first that was not.
+    pub async fn all<T: DeserializeOwned>(
         &self,
         calls: &[(&str, String)],
         size: u32,
-    ) -> anyhow::Result<Vec<T>> {
+    ) -> Result<Vec<T>, RpcError> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX).max(1);
         let mut results = Vec::with_capacity(calls.len());
-        for part in calls.chunks(usize::try_from(size)?.max(1)) {
+        for part in calls.chunks(size) {
             let answers = match self.batch(part).await {
                 Ok(answers) => answers,
                 Err(BatchError::Refused(why) | BatchError::Unreachable(why)) => {
-                    bail!("{}: {why}", self.url)
+                    return Err(broken(self.url.clone(), why));
                 }
             };
             for (answer, (method, _)) in answers.into_iter().zip(part) {
-                let about = || format!("{method} at {}", self.url);
-                let result = match answer.with_context(about)? {
-                    Ok(result) => result,
-                    Err(error) => bail!("{}: error {}: {}", about(), error.code, error.message),
+                let about = format!("{method} at {}", self.url);
+                let result = match answer {
+                    Some(Ok(result)) => result,
+                    Some(Err(error)) => return Err(RpcError::Refused { about, error }),
+                    None => return Err(broken(about, "no answer".to_owned())),
                 };
-                results.push(serde_json::from_str(result.get()).with_context(about)?);
+                let result = serde_json::from_str(result.get());
+                results.push(result.map_err(|e| broken(about, chain(&e)))?);
             }
         }
         Ok(results)
     }
 
     /// The number of the latest block.
-    pub(super) async fn block_number(&self) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// [`RpcError`].
+    pub async fn block_number(&self) -> Result<u64, RpcError> {
         Ok(self.call::<U64>("eth_blockNumber", json!([])).await?.to())
     }
+}
 
-    /// The block of a number with its transactions' hashes, or `None` if there is none yet.
-    pub(super) async fn block(&self, number: u64) -> anyhow::Result<Option<Block>> {
-        self.call("eth_getBlockByNumber", json!([U64::from(number), false])).await
-    }
+fn broken(about: String, reason: String) -> RpcError {
+    RpcError::Unreachable { about, reason }
 }
 
 /// The body of a request: an object for one call, an array for several; ids count from zero.
