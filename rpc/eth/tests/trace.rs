@@ -575,6 +575,7 @@ async fn calls_of_engines_with_many_orders_say_what_became_of_each() {
     let rules = [
         (1, "velocity"),
         (3, "structuring"),
+        (4, "new counterparty"),
         (5, "pass-through"),
         (9, "young account"),
         (10, "repeated"),
@@ -582,20 +583,20 @@ async fn calls_of_engines_with_many_orders_say_what_became_of_each() {
     let rules: Vec<_> =
         rules.into_iter().map(|(number, name)| json!({ "number": number, "name": name })).collect();
     let reason = json!({
-        "code": 229, "name": "RiskRejected", "arguments": { "score": "960", "rules": "789" },
+        "code": 229, "name": "RiskRejected", "arguments": { "score": "1000", "rules": "797" },
     });
     assert_eq!(results[5]["reason"], reason);
     let verdicts = engine["verdicts"].as_array().unwrap();
     let outcomes: Vec<_> = verdicts.iter().map(|verdict| &verdict["outcome"]).collect();
     assert_eq!(outcomes, ["ALLOW", "REVIEW", "REVIEW", "REVIEW", "REVIEW", "REJECT"]);
     let rejected = json!({
-        "payment": id(alice, "6"), "outcome": "REJECT", "score": 960, "rules": rules,
+        "payment": id(alice, "6"), "outcome": "REJECT", "score": 1000, "rules": rules,
     });
     assert_eq!(verdicts[5], rejected);
 
     let top = tracer(&node, hashes[2], "callTracer", json!({})).await;
     assert_eq!(top["engine"]["error"], reason);
-    let rejected = json!([{ "outcome": "REJECT", "score": 960, "rules": rules }]);
+    let rejected = json!([{ "outcome": "REJECT", "score": 1000, "rules": rules }]);
     assert_eq!(top["engine"]["verdicts"], rejected);
 
     // What takes more than a trace may is left out.
