@@ -224,6 +224,9 @@ pub(crate) enum Pruning {
 pub(crate) struct StoreConfig {
     /// RocksDB's block cache, MiB.
     pub(crate) cache_mib: usize,
+    /// Accounts, slots and trie nodes kept ready for execution, MiB. What is not there is read from
+    /// RocksDB: a payment between accounts that were not used for long takes several times as long.
+    pub(crate) state_cache_mib: usize,
     /// Of which blocks states are kept.
     pub(crate) pruning: Pruning,
     /// With `full`: of how many blocks; never fewer than the proof window.
@@ -241,6 +244,7 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             cache_mib: 256,
+            state_cache_mib: 256,
             pruning: Pruning::Full,
             keep_states: 100_000,
             proof_window: 256,
@@ -256,7 +260,7 @@ impl StoreConfig {
         TreeOptions {
             proof_window: self.proof_window,
             keep_states: (self.pruning == Pruning::Full).then_some(self.keep_states),
-            ..TreeOptions::default()
+            ..TreeOptions::default().cached_bytes(self.state_cache_mib.saturating_mul(1 << 20))
         }
     }
 }

@@ -40,10 +40,27 @@ struct Cached {
     original: Option<AccountInfo>,
     /// Now.
     current: Option<AccountInfo>,
-    /// Slots read or written: value before the block and now.
-    slots: U256Map<(U256, U256)>,
+    /// Slots read or written.
+    slots: U256Map<CachedSlot>,
     /// The block destroyed or re-created the account: storage before the block is gone.
     wiped: bool,
+}
+
+/// A slot as the block sees it.
+#[derive(Clone, Copy, Debug)]
+struct CachedSlot {
+    /// keccak256 of the slot's number.
+    key: B256,
+    /// Before the block.
+    before: U256,
+    /// Now.
+    now: U256,
+}
+
+impl CachedSlot {
+    fn new(slot: U256, before: U256, now: U256) -> Self {
+        Self { key: keccak256(slot.to_be_bytes::<32>()), before, now }
+    }
 }
 
 /// A [`State`] with the effects of the transactions executed so far on top.
@@ -74,14 +91,15 @@ impl BlockState {
             if cached.wiped {
                 changes.wiped.insert(cached.hash);
             }
-            let slots: BTreeMap<_, _> = cached
-                .slots
-                .iter()
-                .filter(
-                    |(_, (before, now))| if cached.wiped { !now.is_zero() } else { before != now },
-                )
-                .map(|(slot, (_, now))| (keccak256(slot.to_be_bytes::<32>()), *now))
-                .collect();
+            let slots: BTreeMap<_, _> =
+                cached
+                    .slots
+                    .values()
+                    .filter(|slot| {
+                        if cached.wiped { !slot.now.is_zero() } else { slot.before != slot.now }
+                    })
+                    .map(|slot| (slot.key, slot.now))
+                    .collect();
             let touched_storage = !slots.is_empty() || cached.wiped;
             if !slots.is_empty() && cached.current.is_some() {
                 changes.storage.insert(cached.hash, slots);
@@ -113,8 +131,8 @@ impl BlockState {
     pub(crate) fn changed_slots(&self, address: &Address) -> BTreeMap<U256, (U256, U256)> {
         let slots = self.accounts.get(address).into_iter().flat_map(|cached| &cached.slots);
         slots
-            .filter(|(_, (before, now))| before != now)
-            .map(|(slot, values)| (*slot, *values))
+            .filter(|(_, slot)| slot.before != slot.now)
+            .map(|(number, slot)| (*number, (slot.before, slot.now)))
             .collect()
     }
 
@@ -159,14 +177,17 @@ impl BlockState {
         cached.current = (!info.is_empty()).then_some(info);
         if let Some(state) = &change.state {
             cached.wiped = true;
-            cached.slots =
-                state.iter().map(|(slot, value)| (*slot, (U256::ZERO, *value))).collect();
+            cached.slots = state
+                .iter()
+                .map(|(n, value)| (*n, CachedSlot::new(*n, U256::ZERO, *value)))
+                .collect();
         }
         for (slot, value) in &change.state_diff {
             // Read first: what it was decides whether it changed.
             self.storage(address, *slot)?;
             if let Some(cached) = self.accounts.get_mut(&address) {
-                cached.slots.entry(*slot).or_default().1 = *value;
+                let before = |n| CachedSlot::new(n, U256::ZERO, U256::ZERO);
+                cached.slots.entry(*slot).or_insert_with(|| before(*slot)).now = *value;
             }
         }
         Ok(())
@@ -265,19 +286,18 @@ impl Database for BlockState {
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, StateUnavailable> {
         let cached = self.load(address)?;
-        if let Some((_, now)) = cached.slots.get(&slot) {
-            return Ok(*now);
+        if let Some(slot) = cached.slots.get(&slot) {
+            return Ok(slot.now);
         }
         if cached.wiped || cached.original.is_none() {
             return Ok(U256::ZERO);
         }
         let hash = cached.hash;
-        let value = self
-            .state
-            .storage(&hash, &keccak256(slot.to_be_bytes::<32>()))
-            .map_err(|error| StateUnavailable(error.to_string()))?;
+        let key = keccak256(slot.to_be_bytes::<32>());
+        let value =
+            self.state.storage(&hash, &key).map_err(|error| StateUnavailable(error.to_string()))?;
         if let Some(cached) = self.accounts.get_mut(&address) {
-            cached.slots.insert(slot, (value, value));
+            cached.slots.insert(slot, CachedSlot { key, before: value, now: value });
         }
         Ok(value)
     }
@@ -311,8 +331,10 @@ impl DatabaseCommit for BlockState {
                 cached
                     .slots
                     .entry(slot)
-                    .and_modify(|(_, now)| *now = value.present_value)
-                    .or_insert((value.original_value, value.present_value));
+                    .and_modify(|cached| cached.now = value.present_value)
+                    .or_insert_with(|| {
+                        CachedSlot::new(slot, value.original_value, value.present_value)
+                    });
             }
             let mut info = account.info;
             if let Some(code) = info.code.take()

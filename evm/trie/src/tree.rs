@@ -55,6 +55,22 @@ impl Default for TreeOptions {
     }
 }
 
+impl TreeOptions {
+    /// With caches of about so many bytes together.
+    ///
+    /// The halves are for nodes and for what lies under them: a ledger payment reads twelve slots, and
+    /// writes eight on the paths of some twenty nodes that no other payment of the block touches.
+    #[must_use]
+    pub const fn cached_bytes(self, bytes: usize) -> Self {
+        Self {
+            cached_nodes: bytes / 2 / 400,
+            cached_slots: bytes / 8 * 3 / 150,
+            cached_accounts: bytes / 8 / 200,
+            ..self
+        }
+    }
+}
+
 /// All states there are: the committed ones and the open proposals. Clones share them; the flush
 /// thread ends with the last clone. What is not flushed then is executed again at the next start;
 /// [`StateTree::flush_now`] avoids that.

@@ -75,6 +75,11 @@ pub(crate) struct Options {
     /// Gas limit of the blocks. Only read when the folders are made.
     #[arg(long)]
     gas_limit: Option<u64>,
+    /// Memory of each validator for accounts, slots and trie nodes, MiB. A million ledger accounts in
+    /// use take about 2,000. Only read when the folders are made.
+    #[arg(long, value_name = "MIB", default_value_t = StoreConfig::default().state_cache_mib,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1 << 20))]
+    state_cache_mib: usize,
 }
 
 impl Command {
@@ -256,7 +261,11 @@ impl Options {
             }),
             metrics: Metrics { listen: local(ports.metrics_of(index)) },
             consensus: Consensus::default(),
-            store: StoreConfig { cache_mib: 128, ..StoreConfig::default() },
+            store: StoreConfig {
+                cache_mib: 128,
+                state_cache_mib: self.state_cache_mib,
+                ..StoreConfig::default()
+            },
         }
     }
 
