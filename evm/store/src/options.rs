@@ -1,7 +1,7 @@
 //! How RocksDB is set up: one place for every tuning decision and its reason.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
     DataBlockIndexType, LogLevel, Options, SliceTransform,
 };
 
@@ -36,6 +36,8 @@ impl Default for StoreOptions {
 
 /// Bytes per data block: small enough for point reads, large enough to compress.
 const BLOCK_BYTES: usize = 16 << 10;
+/// Bytes per part of an index or a filter.
+const METADATA_BYTES: usize = 4 << 10;
 /// Bits per key of the bloom filters: 1 % false positives.
 const BLOOM_BITS: f64 = 10.0;
 /// Values from this size on live in blob files, out of the way of compaction.
@@ -81,6 +83,12 @@ fn table(name: &str, cache: &Cache, options: &StoreOptions) -> Options {
     block.set_cache_index_and_filter_blocks(true);
     block.set_cache_index_and_filter_blocks_with_high_priority(true);
     block.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // One block of index or filter for a whole file is megabytes, more than a shard of the cache may hold:
+    // it would be read and checked again for every key asked for.
+    block.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    block.set_partition_filters(true);
+    block.set_metadata_block_size(METADATA_BYTES);
+    block.set_pin_top_level_index_and_filter(true);
     cf.set_level_compaction_dynamic_level_bytes(true);
     cf.set_compression_type(DBCompressionType::Lz4);
     cf.set_bottommost_compression_type(DBCompressionType::Zstd);
