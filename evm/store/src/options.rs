@@ -1,8 +1,8 @@
 //! How RocksDB is set up: one place for every tuning decision and its reason.
 
 use rocksdb::{
-    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
-    DataBlockIndexType, LogLevel, Options, SliceTransform,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
+    DBRecoveryMode, DataBlockIndexType, LogLevel, Options, SliceTransform,
 };
 
 use crate::{seal::StoreKey, tables};
