@@ -81,6 +81,7 @@ interface IQenexErrors {
     error PriceHeld(uint32 feed, uint8 hold, uint64 since);
     error NoRound(uint32 feed, uint80 round);
     error NotHeld(uint32 feed);
+    error FaceExists(address face);
     error InstructionNotOpen(bytes32 id, uint8 status);
     error NothingToAffirm(bytes32 id, address payer);
     error NotAffirmed(bytes32 id, uint8 open);

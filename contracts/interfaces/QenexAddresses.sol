@@ -10,6 +10,7 @@ import {ISettlement} from "./ISettlement.sol";
 import {IOracle} from "./IOracle.sol";
 import {IAccess} from "./IAccess.sol";
 import {IPqVerify} from "./IPqVerify.sol";
+import {INativeCoin} from "./INativeCoin.sol";
 import {ICurrencyToken} from "./ICurrencyToken.sol";
 import {IPriceFeed} from "./IPriceFeed.sol";
 
@@ -23,6 +24,7 @@ library QenexAddresses {
     IOracle internal constant ORACLE = IOracle(0x5158000000000000000000000000000000000006);
     IAccess internal constant ACCESS = IAccess(0x5158000000000000000000000000000000000008);
     IPqVerify internal constant PQVERIFY = IPqVerify(0x5158000000000000000000000000000000000009);
+    INativeCoin internal constant NATIVECOIN = INativeCoin(0x515800000000000000000000000000000000000A);
 
     /// @notice The ERC-20 face of a currency, registered or not.
     function face(bytes3 code) internal pure returns (ICurrencyToken) {

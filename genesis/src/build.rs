@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use qenex_exec::system_contracts;
-use qenex_precompiles::{Block, ENGINE_CODE, ENGINE_NONCE};
+use qenex_precompiles::{Block, ENGINE_CODE, ENGINE_NONCE, NATIVE_COIN, native_coin_storage};
 use qenex_trie::{AccountInfo, StateChanges};
 use qenex_types::{ChainSpec, GenesisAccount};
 
@@ -37,7 +37,11 @@ pub fn state_changes(spec: &ChainSpec) -> Result<StateChanges, GenesisError> {
         insert(&mut changes, address, &account);
     }
     let block = Block { number: 0, timestamp: spec.timestamp_ms / 1_000, chain_id: spec.chain_id };
-    for (address, slots) in qenex_precompiles::genesis(&spec.ledger, block).map_err(Box::new)? {
+    let mut engines = qenex_precompiles::genesis(&spec.ledger, block).map_err(Box::new)?;
+    let issued =
+        spec.alloc.values().fold(U256::ZERO, |sum, account| sum.saturating_add(account.balance));
+    engines.insert(NATIVE_COIN, native_coin_storage(spec.coin_face, issued));
+    for (address, slots) in engines {
         let account = GenesisAccount {
             nonce: ENGINE_NONCE,
             code: Bytes::from_static(&ENGINE_CODE),

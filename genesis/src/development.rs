@@ -122,6 +122,7 @@ pub fn development(
         heartbeat_ms: 10_000,
         validators,
         alloc,
+        coin_face: None,
         ledger: LedgerSpec {
             admin: gateway,
             registrars: vec![gateway],

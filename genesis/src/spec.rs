@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use alloy_primitives::U256;
 use qenex_types::ChainSpec;
 
 /// Most validators (consensus.md: votes go from everyone to everyone).
@@ -83,6 +84,15 @@ pub fn validate(spec: &ChainSpec) -> Result<(), SpecError> {
             "base_fee.minimum",
             "must not be 0: wallets then send legacy transactions",
         ));
+    }
+    let mut balances = spec.alloc.values().map(|account| account.balance);
+    if balances.try_fold(U256::ZERO, U256::checked_add).is_none() {
+        return Err(field("alloc", "the balances are more than 2^256 - 1 wei together"));
+    }
+    if let Some(face) = spec.coin_face
+        && !spec.alloc.get(&face).is_some_and(|account| !account.code.is_empty())
+    {
+        return Err(field("coin_face", format!("alloc gives {face} no code")));
     }
     let count = spec.validators.len();
     if count == 0 || count > MAX_VALIDATORS {

@@ -295,6 +295,11 @@ contract Risk {
     mapping(bytes3 code => Terms) internal terms;
 }
 
+contract NativeCoin {
+    address internal face;
+    uint256 internal issued;
+}
+
 contract Settlement {
     struct Instruction {
         address instructor;

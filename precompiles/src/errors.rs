@@ -93,6 +93,7 @@ sol! {
         error PriceHeld(uint32 feed, uint8 hold, uint64 since);
         error NoRound(uint32 feed, uint80 round);
         error NotHeld(uint32 feed);
+        error FaceExists(address face);
         error InstructionNotOpen(bytes32 id, uint8 status);
         error NothingToAffirm(bytes32 id, address payer);
         error NotAffirmed(bytes32 id, uint8 open);
@@ -198,6 +199,7 @@ refusals!(
     PriceHeld,
     NoRound,
     NotHeld,
+    FaceExists,
     InstructionNotOpen,
     NothingToAffirm,
     NotAffirmed,

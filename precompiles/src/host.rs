@@ -55,6 +55,22 @@ pub trait Host {
     /// [`HostError::Fatal`] if the state cannot be read.
     fn mark(&mut self, address: Address) -> Result<(), HostError>;
 
+    /// The native coin of an account, wei, charging as `BALANCE` does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::sload`].
+    fn coin(&mut self, account: Address) -> Result<U256, HostError>;
+
+    /// Moves native coin and runs no code, charging as a call with value does: for both accounts, for the
+    /// transfer, and for an account that comes into being. False, and nothing moved, if `from` has too
+    /// little.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::sload`].
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError>;
+
     /// Is told what the risk rules said of a payment. Nothing comes back, so nothing can depend on it:
     /// a chain has no use for it, whoever explains a score has.
     fn assessed(&mut self, _assessment: &Assessment) {}

@@ -2,7 +2,7 @@
 //!
 //! A call comes in through [`call`] (`registry.rs`), which refuses what no engine accepts and hands
 //! the rest to an engine's folder (`accounts/`, `ledger/`, `compliance/`, `risk/`, `settlement/`, `oracle/`, `access/`,
-//! `pq_verify/`, and the faces `face/` and `price_feed/`). Engines see the chain only through the
+//! `pq_verify/`, `native_coin/`, and the faces `face/` and `price_feed/`). Engines see the chain only through the
 //! [`Host`] trait: the executor implements it over its journal, [`MemoryHost`] in memory.
 //! [`replay`] runs the calls of a transaction again, away from a node.
 //!
@@ -23,6 +23,7 @@ mod genesis;
 mod host;
 pub mod ledger;
 mod memory;
+pub mod native_coin;
 pub mod oracle;
 pub mod pq_verify;
 pub mod price_feed;
@@ -52,13 +53,14 @@ pub use genesis::{GenesisError, genesis};
 pub use host::{Block, Call, Host, HostError, Outcome};
 pub use ledger::abi::ILedger;
 pub use memory::MemoryHost;
+pub use native_coin::{abi::INativeCoin, genesis as native_coin_storage};
 pub use oracle::abi::IOracle;
 pub use pq_verify::abi::IPqVerify;
 pub use price_feed::abi::IPriceFeed;
 pub use registry::{
-    ACCESS, ACCOUNTS, COMPLIANCE, ENGINE_CODE, ENGINE_NONCE, Engine, LEDGER, Mutability, ORACLE,
-    PQ_VERIFY, RISK, SETTLEMENT, call, engine_addresses, engines, face_address, face_currency,
-    is_engine, price_feed_address, price_feed_number,
+    ACCESS, ACCOUNTS, COMPLIANCE, ENGINE_CODE, ENGINE_NONCE, Engine, LEDGER, Mutability,
+    NATIVE_COIN, ORACLE, PQ_VERIFY, RISK, SETTLEMENT, call, engine_addresses, engines,
+    face_address, face_currency, is_engine, price_feed_address, price_feed_number,
 };
 pub use risk::abi::IRisk;
 pub use settlement::abi::ISettlement;

@@ -21,6 +21,9 @@ const SSTORE_STIPEND: u64 = 2_300;
 const LOG: u64 = 375;
 const LOG_TOPIC: u64 = 375;
 const LOG_BYTE: u64 = 8;
+const ACCOUNT_COLD: u64 = 2_600;
+const CALL_VALUE: u64 = 9_000;
+const NEW_ACCOUNT: u64 = 25_000;
 
 type Storage = BTreeMap<(Address, U256), U256>;
 
@@ -35,6 +38,10 @@ pub struct MemoryHost {
     original: Storage,
     logs: Vec<Log>,
     marks: BTreeSet<Address>,
+    /// Native coin. Without zeros: who has none is taken for an account that is not there.
+    coins: BTreeMap<Address, U256>,
+    /// Accounts whose coin was looked at since the transaction began.
+    warm: BTreeSet<Address>,
     touched: BTreeSet<(Address, U256)>,
     /// How to undo the running call; `None` outside of calls.
     journal: Option<Journal>,
@@ -51,6 +58,8 @@ struct Journal {
     writes: Vec<((Address, U256), U256)>,
     /// Addresses marked.
     marks: Vec<Address>,
+    /// Accounts whose coin changed, oldest first, with what they had before.
+    coins: Vec<(Address, U256)>,
     /// Logs there were.
     logs: usize,
 }
@@ -85,6 +94,7 @@ impl MemoryHost {
     pub fn begin_transaction(&mut self, gas_limit: Option<u64>) {
         self.original.clear();
         self.touched.clear();
+        self.warm.clear();
         self.gas_limit = gas_limit;
         self.gas_used = 0;
     }
@@ -112,6 +122,9 @@ impl MemoryHost {
         for address in journal.marks {
             self.marks.remove(&address);
         }
+        for (account, before) in journal.coins.into_iter().rev() {
+            self.set_coin(account, before);
+        }
         self.logs.truncate(journal.logs);
     }
 
@@ -121,6 +134,30 @@ impl MemoryHost {
         } else {
             self.storage.insert(key, value);
         }
+    }
+
+    /// Gives an account this much native coin, instead of what it had.
+    pub fn set_coin(&mut self, account: Address, amount: U256) {
+        if amount.is_zero() {
+            self.coins.remove(&account);
+        } else {
+            self.coins.insert(account, amount);
+        }
+    }
+
+    /// Who has native coin, and how much.
+    pub const fn coins(&self) -> &BTreeMap<Address, U256> {
+        &self.coins
+    }
+
+    fn coin_of(&self, account: Address) -> U256 {
+        self.coins.get(&account).copied().unwrap_or_default()
+    }
+
+    /// Charges for looking at an account.
+    fn look_at(&mut self, account: Address) -> Result<(), HostError> {
+        let first = self.warm.insert(account);
+        self.charge(if first { ACCOUNT_COLD } else { WARM })
     }
 
     /// Gas used since the transaction began.
@@ -250,6 +287,33 @@ impl Host for MemoryHost {
             journal.marks.push(address);
         }
         Ok(())
+    }
+
+    fn coin(&mut self, account: Address) -> Result<U256, HostError> {
+        self.look_at(account)?;
+        Ok(self.coin_of(account))
+    }
+
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError> {
+        self.look_at(from)?;
+        self.look_at(to)?;
+        if amount.is_zero() {
+            return Ok(true);
+        }
+        self.charge(CALL_VALUE)?;
+        let (payer, payee) = (self.coin_of(from), self.coin_of(to));
+        if payee.is_zero() {
+            self.charge(NEW_ACCOUNT)?;
+        }
+        let Some(rest) = payer.checked_sub(amount) else { return Ok(false) };
+        if let Some(journal) = &mut self.journal {
+            journal.coins.extend([(from, payer), (to, payee)]);
+        }
+        self.set_coin(from, rest);
+        // All coin there is fits a word; to oneself, what was paid is there already.
+        let received = self.coin_of(to).saturating_add(amount);
+        self.set_coin(to, received);
+        Ok(true)
     }
 
     fn assessed(&mut self, assessment: &Assessment) {

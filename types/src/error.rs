@@ -137,6 +137,7 @@ catalogue! {
     266 PriceHeld("uint32 feed, uint8 hold, uint64 since") 409 "A newer answer is held because it is far from the last, or the feed is suspended.";
     267 NoRound("uint32 feed, uint80 round") 404 "The feed has no such round.";
     268 NotHeld("uint32 feed") 409 "The feed is neither held nor suspended.";
+    269 FaceExists("address face") 409 "The native coin has its ERC-20 face already.";
     290 InstructionNotOpen("bytes32 id, uint8 status") 409 "The instruction or cycle is not open.";
     291 NothingToAffirm("bytes32 id, address payer") 422 "The payer has no leg to affirm.";
     292 NotAffirmed("bytes32 id, uint8 open") 409 "Not every leg is affirmed.";

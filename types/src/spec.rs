@@ -27,6 +27,10 @@ pub struct ChainSpec {
     pub validators: Vec<ValidatorSpec>,
     /// Native coin (QXC, wei), code and storage at genesis.
     pub alloc: BTreeMap<Address, GenesisAccount>,
+    /// The ERC-20 face of the native coin: the contract that may move everybody's. None: an admin of the
+    /// ledger names it later, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coin_face: Option<Address>,
     /// Currencies and ledger accounts at genesis.
     pub ledger: LedgerSpec,
 }

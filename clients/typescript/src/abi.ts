@@ -23,6 +23,7 @@ export const errorsAbi = [
   {"type":"error","name":"ERC2612ExpiredSignature","inputs":[{"name":"deadline","type":"uint256"}]},
   {"type":"error","name":"ERC2612InvalidSigner","inputs":[{"name":"signer","type":"address"},{"name":"owner","type":"address"}]},
   {"type":"error","name":"Expired","inputs":[{"name":"last","type":"uint64"}]},
+  {"type":"error","name":"FaceExists","inputs":[{"name":"face","type":"address"}]},
   {"type":"error","name":"Frozen","inputs":[{"name":"account","type":"address"},{"name":"side","type":"uint8"}]},
   {"type":"error","name":"InstructionNotOpen","inputs":[{"name":"id","type":"bytes32"},{"name":"status","type":"uint8"}]},
   {"type":"error","name":"InsufficientFunds","inputs":[{"name":"available","type":"uint128"},{"name":"needed","type":"uint128"}]},
@@ -299,6 +300,16 @@ export const pqVerifyAbi = [
   {"type":"function","name":"keyId","inputs":[{"name":"scheme","type":"uint8"},{"name":"publicKey","type":"bytes"}],"outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view"},
   {"type":"function","name":"signer","inputs":[{"name":"scheme","type":"uint8"},{"name":"digest","type":"bytes32"},{"name":"proof","type":"bytes"}],"outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view"},
   {"type":"function","name":"verifyMlDsa65","inputs":[{"name":"publicKey","type":"bytes"},{"name":"message","type":"bytes"},{"name":"signature","type":"bytes"}],"outputs":[{"name":"","type":"bool"}],"stateMutability":"view"},
+  ...errorsAbi,
+] as const;
+
+/** The native coin, for its ERC-20 face. */
+export const nativeCoinAbi = [
+  {"type":"function","name":"face","inputs":[],"outputs":[{"name":"","type":"address"}],"stateMutability":"view"},
+  {"type":"function","name":"issued","inputs":[],"outputs":[{"name":"","type":"uint256"}],"stateMutability":"view"},
+  {"type":"function","name":"setFace","inputs":[{"name":"face","type":"address"}],"outputs":[],"stateMutability":"nonpayable"},
+  {"type":"function","name":"transfer","inputs":[{"name":"from","type":"address"},{"name":"to","type":"address"},{"name":"amount","type":"uint256"}],"outputs":[],"stateMutability":"nonpayable"},
+  {"type":"event","name":"FaceSet","inputs":[{"name":"face","type":"address","indexed":true},{"name":"by","type":"address","indexed":true}],"anonymous":false},
   ...errorsAbi,
 ] as const;
 

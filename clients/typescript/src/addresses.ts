@@ -18,6 +18,8 @@ export const addresses = {
   access: "0x5158000000000000000000000000000000000008",
   /** Signatures that resist quantum computers, for contracts. */
   pqVerify: "0x5158000000000000000000000000000000000009",
+  /** The native coin, for its ERC-20 face. */
+  nativeCoin: "0x515800000000000000000000000000000000000A",
 } as const;
 
 /** What the address of a currency's ERC-20 face begins with; its code follows. */

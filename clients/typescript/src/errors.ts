@@ -74,6 +74,7 @@ export const errors = {
   PriceHeld: { number: 266, http: 409, text: "A newer answer is held because it is far from the last, or the feed is suspended." },
   NoRound: { number: 267, http: 404, text: "The feed has no such round." },
   NotHeld: { number: 268, http: 409, text: "The feed is neither held nor suspended." },
+  FaceExists: { number: 269, http: 409, text: "The native coin has its ERC-20 face already." },
   InstructionNotOpen: { number: 290, http: 409, text: "The instruction or cycle is not open." },
   NothingToAffirm: { number: 291, http: 422, text: "The payer has no leg to affirm." },
   NotAffirmed: { number: 292, http: 409, text: "Not every leg is affirmed." },

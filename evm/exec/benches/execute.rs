@@ -113,6 +113,7 @@ fn spec(accounts: &[Address], owner: Option<Address>) -> ChainSpec {
         heartbeat_ms: 0,
         validators: Vec::new(),
         alloc: Default::default(),
+        coin_face: None,
         ledger: LedgerSpec {
             admin: issuer,
             registrars: vec![issuer],

@@ -157,6 +157,12 @@ struct JournalHost<'a> {
 }
 
 impl JournalHost<'_> {
+    /// What it costs to look at an account (EIP-2929).
+    fn account_price(&self, is_cold: bool) -> u64 {
+        let cold = if is_cold { self.gas_params.cold_account_additional_cost() } else { 0 };
+        self.gas_params.warm_storage_read_cost().saturating_add(cold)
+    }
+
     /// The journal wants an account loaded before its storage is touched. Loading is not charged:
     /// the call to the engine already was.
     fn load(&mut self, address: Address) -> Result<(), HostError> {
@@ -215,6 +221,27 @@ impl Host for JournalHost<'_> {
         self.charge(price.saturating_add(revm::interpreter::gas::LOG))?;
         self.context.journal_mut().log(Log { address, data });
         Ok(())
+    }
+
+    fn coin(&mut self, account: Address) -> Result<U256, HostError> {
+        let loaded = self.context.journal_mut().load_account(account).map_err(fatal)?;
+        let (balance, is_cold) = (loaded.data.info.balance, loaded.is_cold);
+        self.charge(self.account_price(is_cold))?;
+        Ok(balance)
+    }
+
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError> {
+        self.coin(from)?;
+        let payee = self.context.journal_mut().load_account(to).map_err(fatal)?;
+        let (is_new, is_cold) = (payee.data.is_empty(), payee.is_cold);
+        self.charge(self.account_price(is_cold))?;
+        if amount.is_zero() {
+            return Ok(true);
+        }
+        self.charge(self.gas_params.transfer_value_cost())?;
+        self.charge(if is_new { self.gas_params.new_account_cost(true, true) } else { 0 })?;
+        let failed = self.context.journal_mut().transfer(from, to, amount).map_err(fatal)?;
+        Ok(failed.is_none())
     }
 
     fn mark(&mut self, address: Address) -> Result<(), HostError> {

@@ -129,6 +129,16 @@ impl Host for Tap<'_> {
     fn mark(&mut self, address: Address) -> Result<(), HostError> {
         self.host.mark(address)
     }
+
+    fn coin(&mut self, account: Address) -> Result<U256, HostError> {
+        let done = self.host.coin(account);
+        self.note(done)
+    }
+
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError> {
+        let done = self.host.move_coin(from, to, amount);
+        self.note(done)
+    }
 }
 
 /// A chain with the engines at work.
@@ -204,6 +214,7 @@ impl World {
             assert_eq!(cut.host.call(call), Err(HostError::OutOfGas));
             assert_eq!(cut.host.logs(), self.host.logs());
             assert_eq!(cut.host.marks(), self.host.marks());
+            assert_eq!(cut.host.coins(), self.host.coins());
             assert_eq!(cut.host.into_storage(), before);
         }
     }
@@ -218,6 +229,7 @@ impl World {
                 assert_eq!(self.host.clone().into_storage(), bare.host.clone().into_storage());
                 assert_eq!(self.host.logs(), bare.host.logs());
                 assert_eq!(self.host.marks(), bare.host.marks());
+                assert_eq!(self.host.coins(), bare.host.coins());
                 refusal
             }
             Ok(_) => panic!("{} succeeded", C::SIGNATURE),

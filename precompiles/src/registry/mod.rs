@@ -10,7 +10,7 @@ use qenex_types::Currency;
 use crate::errors::refuse;
 use crate::{
     Call, EngineError, Host, HostError, IQenexErrors, Outcome, access, accounts, compliance, face,
-    gas, ledger, oracle, pq_verify, price_feed, risk, settlement,
+    gas, ledger, native_coin, oracle, pq_verify, price_feed, risk, settlement,
 };
 
 /// Profiles of ledger accounts.
@@ -29,6 +29,9 @@ pub const ORACLE: Address = address!("0x5158000000000000000000000000000000000006
 pub const ACCESS: Address = address!("0x5158000000000000000000000000000000000008");
 /// Signatures that resist quantum computers.
 pub const PQ_VERIFY: Address = address!("0x5158000000000000000000000000000000000009");
+
+/// The native coin, for its ERC-20 face.
+pub const NATIVE_COIN: Address = address!("0x515800000000000000000000000000000000000a");
 
 /// Code of an engine's account, so that Solidity's check for code passes. Never executed.
 pub const ENGINE_CODE: [u8; 1] = [0xef];
@@ -67,7 +70,7 @@ pub struct Engine {
 }
 
 /// By address, which is for ever; the faces come last.
-const ENGINES: [Engine; 10] = [
+const ENGINES: [Engine; 11] = [
     accounts::ENGINE,
     ledger::ENGINE,
     compliance::ENGINE,
@@ -76,6 +79,7 @@ const ENGINES: [Engine; 10] = [
     oracle::ENGINE,
     access::ENGINE,
     pq_verify::ENGINE,
+    native_coin::ENGINE,
     face::ENGINE,
     price_feed::ENGINE,
 ];

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, Bytes, Log, U256};
 
 use crate::risk::Assessment;
-use crate::{Block, Call, HostError, MemoryHost, Outcome, is_engine};
+use crate::{Block, Call, HostError, MemoryHost, NATIVE_COIN, Outcome, is_engine};
 
 mod read;
 #[cfg(test)]
@@ -119,13 +119,19 @@ impl Replay {
     }
 }
 
-/// Runs a transaction's engine calls again.
+/// Whether calls to an address are run again. The native coin is left out: the EVM moves it too, and
+/// nothing that the rules judge depends on it.
+fn is_replayed(address: Address) -> bool {
+    is_engine(address) && address != NATIVE_COIN
+}
+
+/// Runs a transaction's engine calls again, but those that move native coin.
 ///
 /// # Errors
 ///
 /// [`HostError::Fatal`] if the storage is no engine's: damaged, or not complete.
 pub fn replay(transaction: &Transaction) -> Result<Replay, HostError> {
-    let engines = |address: &Address| is_engine(*address);
+    let engines = |address: &Address| is_replayed(*address);
     let before = transaction.before.iter().filter(|(address, _)| engines(address));
     let storage = before.map(|(address, slots)| (*address, slots.clone()));
     let mut host = MemoryHost::with_storage(transaction.block, storage);
@@ -149,7 +155,7 @@ fn run(
     calls: &mut Vec<EngineCall>,
 ) -> Result<(), HostError> {
     let is_static = is_static || frame.is_static;
-    if is_engine(frame.address) {
+    if is_replayed(frame.address) {
         calls.push(call(host, frame, is_static)?);
         return Ok(());
     }

@@ -134,6 +134,7 @@ fn the_layout_is_what_the_solidity_compiler_says() {
                 Pending::FIELDS,
             ],
         ),
+        variables("NativeCoin", &[("face", 20), ("issued", 32)]),
         variables(
             "Oracle",
             &[("feedCount", 4), ("feeds", 32), ("reporters", 32), ("indices", 32), ("rounds", 32)],

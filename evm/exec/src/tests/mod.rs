@@ -66,6 +66,7 @@ fn spec() -> ChainSpec {
         heartbeat_ms: 0,
         validators: Vec::new(),
         alloc: BTreeMap::new(),
+        coin_face: None,
         ledger: LedgerSpec::default(),
     }
 }
