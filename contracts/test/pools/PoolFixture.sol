@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Test} from "forge-std/Test.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IPair} from "../../src/pools/IPair.sol";
 import {PoolFactory} from "../../src/pools/PoolFactory.sol";
 import {PoolRouter} from "../../src/pools/PoolRouter.sol";
@@ -66,6 +67,18 @@ abstract contract PoolFixture is Test {
         send(TestToken(tokenIn), address(pair), amountIn);
         if (amountOut == 0) return 0;
         pair.swap(zero ? 0 : amountOut, zero ? amountOut : 0, to, "");
+    }
+
+    /// @dev k of the pair's curve with these reserves, as an integer of 512 bits.
+    function curve(IPair pair, uint256 r0, uint256 r1)
+        internal
+        view
+        returns (uint256 high, uint256 low)
+    {
+        if (!pair.stable()) return Math.mul512(r0, r1);
+        uint256 x = r0 * 10 ** (18 - TestToken(pair.token0()).decimals());
+        uint256 y = r1 * 10 ** (18 - TestToken(pair.token1()).decimals());
+        return Math.mul512(x * y, x * x + y * y);
     }
 
     function reserves(IPair pair) internal view returns (uint256 r0, uint256 r1) {
