@@ -57,7 +57,8 @@ interface IPoolRouter {
     /// @notice Less arrived than was sent: tokens that take fees on transfers are not supported.
     error TransferFeeNotSupported(address token, uint256 sent, uint256 received);
 
-    /// @notice Sells exactly `amountIn` of `tokenIn` along `path`.
+    /// @notice Sells exactly `amountIn` of `tokenIn` along `path`. A path may come back to a pair, not
+    /// directly after it.
     /// @return amountOut What `to` received of the last token.
     function swapExactIn(
         address tokenIn,

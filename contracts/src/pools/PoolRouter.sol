@@ -187,11 +187,11 @@ contract PoolRouter is IPoolRouter, Multicall {
         pairs = new address[](length);
         amounts = new uint256[](length + 1);
         amounts[length] = amountOut;
-        for (uint256 i = length; i-- > 0;) {
-            address from = i == 0 ? tokenIn : path[i - 1].token;
-            IPair pair = _pair(from, path[i].token, path[i].stable);
-            pairs[i] = address(pair);
-            amounts[i] = pair.getAmountIn(path[i].token, amounts[i + 1]);
+        for (uint256 i = length; i > 0; i--) {
+            address from = i == 1 ? tokenIn : path[i - 2].token;
+            IPair pair = _pair(from, path[i - 1].token, path[i - 1].stable);
+            pairs[i - 1] = address(pair);
+            amounts[i - 1] = pair.getAmountIn(path[i - 1].token, amounts[i]);
         }
     }
 
