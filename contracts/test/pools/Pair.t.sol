@@ -739,6 +739,15 @@ contract VolatilePairTest is PoolFixture {
         pair.mint(bob);
     }
 
+    /// @dev An output so great that the input would not fit into the pair.
+    function test_AnInputBeyondTheLimitIsNoQuote() public {
+        deposit(pair, alice, 1e30, 1e30);
+        vm.expectPartialRevert(IPair.ReserveTooLarge.selector);
+        pair.getAmountIn(address(token0), 1e30 - 1);
+        vm.expectPartialRevert(IPair.ReserveTooLarge.selector);
+        pair.getAmountIn(address(token1), 1e30 - 1);
+    }
+
     /// @dev Figures worked out by hand: 1000 in of 10^6 each, less 0.3 %, along x * y.
     function test_AKnownTrade() public {
         deposit(pair, alice, 1_000_000e18, 1_000_000e18);
