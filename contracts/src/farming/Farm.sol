@@ -203,6 +203,7 @@ contract Farm is IFarm, Ownable2Step, ReentrancyGuardTransient {
         uint256 counted = _rewards[token].funded - _rewards[token].paid;
         if (token == stakingToken) counted += totalStaked;
         amount = Math.saturatingSub(IERC20(token).balanceOf(address(this)), counted);
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) revert NoSurplus(token);
         emit Recovered(token, to, amount);
         IERC20(token).safeTransfer(to, amount);
@@ -300,6 +301,7 @@ contract Farm is IFarm, Ownable2Step, ReentrancyGuardTransient {
         uint256 index = _accrue(token);
         Position storage position = _positions[token][account];
         uint256 growth = index - position.index;
+        // slither-disable-next-line incorrect-equality
         if (growth == 0) return;
         if (staked != 0) position.owed += staked * growth;
         position.index = index;
@@ -312,6 +314,7 @@ contract Farm is IFarm, Ownable2Step, ReentrancyGuardTransient {
         uint64 finish;
         uint64 last;
         (index, remaining, finish, last) = _upToNow(reward);
+        // slither-disable-next-line incorrect-equality
         if (last == reward.last) return index;
         (reward.finish, reward.last) = (finish, last);
         if (index != reward.index) (reward.index, reward.remaining) = (index, remaining);
@@ -320,6 +323,8 @@ contract Farm is IFarm, Ownable2Step, ReentrancyGuardTransient {
     /// @dev The state of a reward as of now. In equal times equal parts of what is left are given
     /// out: `remaining * elapsed / left`, rounded down, of which each staked unit gets its part,
     /// rounded down. Both rests stay in `remaining`, and the last second gives out all.
+    // The rest of the division is what the multiplication finds; equal times mean that nothing happened.
+    // slither-disable-next-line divide-before-multiply,incorrect-equality
     function _upToNow(Reward storage reward)
         private
         view

@@ -43,8 +43,6 @@ interface IPair is IERC20, IERC3156FlashLender {
     );
     /// @notice What nobody had a claim on was taken out.
     event Skim(address indexed sender, uint256 amount0, uint256 amount1, address indexed to);
-    /// @notice Governance wrote off tokens that had left the pair without its doing.
-    event LossRecorded(uint256 lost0, uint256 lost1);
 
     /// @notice The trade, mint or burn would leave the pair with less than its curve demands.
     error CurveViolated();
@@ -65,12 +63,8 @@ interface IPair is IERC20, IERC3156FlashLender {
     /// @notice The pair can't hold that much of the token.
     error ReserveTooLarge(address token, uint256 amount, uint256 max);
     /// @notice The pair holds less than its reserve: tokens left without its doing (a reversal or a
-    /// hold on its ledger account). Burning goes on, everything else waits.
+    /// hold on its ledger account). Burning goes on, everything else waits until somebody sends it.
     error ReserveShortfall(address token, uint256 reserve, uint256 balance);
-    /// @notice Nothing is missing, so there is no loss to record.
-    error NoLoss();
-    /// @notice Only the owner of the factory may do that.
-    error NotGovernance(address caller);
     /// @notice The borrower did not answer with the hash that ERC-3156 asks for.
     error FlashLoanRefusedByReceiver(address receiver);
     /// @notice The borrower did not bring back loan and fee.
@@ -140,8 +134,4 @@ interface IPair is IERC20, IERC3156FlashLender {
 
     /// @notice Sends to `to` whatever the pair holds beyond its reserves.
     function skim(address to) external returns (uint256 amount0, uint256 amount1);
-
-    /// @notice Lowers the reserves to what is really there, if that is less. Governance only: what
-    /// comes back afterwards belongs to whoever skims it.
-    function recordLoss() external;
 }

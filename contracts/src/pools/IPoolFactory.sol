@@ -23,7 +23,7 @@ interface IPoolFactory {
     /// @notice There is such a pair.
     error PairExists(address pair);
 
-    /// @notice Governance: sets `feeTo` and records losses, nothing else.
+    /// @notice Governance: sets `feeTo`, nothing else.
     function owner() external view returns (address);
     /// @notice Receives a sixth of the growth of all pairs, as shares; zero if the fee is off.
     function feeTo() external view returns (address);

@@ -18,7 +18,8 @@ import {IPoolFactory} from "./IPoolFactory.sol";
 /// @notice A pair is immutable: no owner, no pause, no upgrade.
 /// @dev The reserves are what the pair owns. Tokens beyond them are nobody's: they never count in a
 /// price, a quote or the worth of a share, and whoever acts next may use them as his own input or
-/// take them with `skim`. There is deliberately no function that turns a donation into reserves.
+/// take them with `skim`. There is deliberately no function that turns a donation into reserves, nor
+/// one that writes missing tokens off: that would move the price, and the rest would be traded away.
 ///
 /// Every state change keeps "size of the pair per share" from falling (`_holds` for trades, rounding
 /// down for shares and withdrawals). Roundings are in favour of the holders of shares throughout.
@@ -207,7 +208,6 @@ abstract contract PairBase is IPair, ERC20Permit, ReentrancyGuardTransient {
             }
             _mint(LOCKED, MINIMUM_LIQUIDITY);
         } else {
-            if (r0 == 0 || r1 == 0) revert InsufficientLiquidity();
             // Down, and the smaller of both: what is off the ratio goes to all holders.
             shares = Math.min(Math.mulDiv(in0, supply, r0), Math.mulDiv(in1, supply, r1));
             if (shares == 0) revert TooFewShares();
@@ -238,6 +238,8 @@ abstract contract PairBase is IPair, ERC20Permit, ReentrancyGuardTransient {
     /* ------------------------------------------- Trade ------------------------------------------- */
 
     /// @inheritdoc IPair
+    // The guard keeps everyone out while the receiver has control.
+    // slither-disable-next-line reentrancy-no-eth
     function swap(uint256 amount0Out, uint256 amount1Out, address to, bytes calldata data)
         external
         nonReentrant
@@ -269,7 +271,7 @@ abstract contract PairBase is IPair, ERC20Permit, ReentrancyGuardTransient {
 
     /// @inheritdoc IERC3156FlashLender
     /// @dev The whole reserve: it comes back, so it needs not leave anything for the curve.
-    function maxFlashLoan(address token) external view returns (uint256) {
+    function maxFlashLoan(address token) external view nonReentrantView returns (uint256) {
         if (token == token0) return _reserve0;
         return token == token1 ? _reserve1 : 0;
     }
@@ -284,6 +286,9 @@ abstract contract PairBase is IPair, ERC20Permit, ReentrancyGuardTransient {
     /// @inheritdoc IERC3156FlashLender
     /// @dev The receiver must approve the pair for loan and fee. A token that takes fees on transfers
     /// can't be repaid.
+    // The receiver is asked first (its answer), as the standard says, and the guard keeps everyone out
+    // while it has control.
+    // slither-disable-next-line arbitrary-send-erc20,reentrancy-no-eth
     function flashLoan(
         IERC3156FlashBorrower receiver,
         address token,
@@ -312,7 +317,7 @@ abstract contract PairBase is IPair, ERC20Permit, ReentrancyGuardTransient {
         return true;
     }
 
-    /* -------------------------------------- Surplus and loss ------------------------------------- */
+    /* ------------------------------------------ Surplus ------------------------------------------ */
 
     /// @inheritdoc IPair
     function skim(address to) external nonReentrant returns (uint256 amount0, uint256 amount1) {
@@ -322,19 +327,6 @@ abstract contract PairBase is IPair, ERC20Permit, ReentrancyGuardTransient {
         emit Skim(msg.sender, amount0, amount1, to);
         if (amount0 != 0) IERC20(token0).safeTransfer(to, amount0);
         if (amount1 != 0) IERC20(token1).safeTransfer(to, amount1);
-    }
-
-    /// @inheritdoc IPair
-    function recordLoss() external nonReentrant {
-        if (msg.sender != IPoolFactory(factory).owner()) revert NotGovernance(msg.sender);
-        (uint256 r0, uint256 r1) = (_reserve0, _reserve1);
-        (uint256 b0, uint256 b1) = _balances();
-        (uint256 n0, uint256 n1) = (Math.min(b0, r0), Math.min(b1, r1));
-        if (n0 == r0 && n1 == r1) revert NoLoss();
-        _update(n0, n1, r0, r1);
-        // The protocol takes part in growth after the loss, not in making it good.
-        if (_measured != 0) _measured = _measure(n0, n1);
-        emit LossRecorded(r0 - n0, r1 - n1);
     }
 
     /* ------------------------------------------ Internal ----------------------------------------- */

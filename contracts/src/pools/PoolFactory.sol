@@ -9,8 +9,8 @@ import {IPairDeployer} from "./IPairDeployer.sol";
 import {IPoolFactory} from "./IPoolFactory.sol";
 
 /// @title The register of pairs and the switch of the protocol fee
-/// @notice Anyone creates pairs. The owner (the suite's timelock) turns the protocol fee on and off
-/// and records losses of pairs; it can't stop a pair, change a fee rate or touch anyone's money.
+/// @notice Anyone creates pairs. The owner (the suite's timelock) turns the protocol fee on and off; it
+/// can't stop a pair, change a fee rate or touch anyone's money.
 /// @dev Assumptions about tokens: balances change by transfers only, and a transfer moves exactly
 /// its amount. A pair with a token that breaks them hurts its own holders and nobody else's.
 contract PoolFactory is IPoolFactory, Ownable2Step {
@@ -38,6 +38,8 @@ contract PoolFactory is IPoolFactory, Ownable2Step {
     }
 
     /// @inheritdoc IPoolFactory
+    // The constructors of pairs call tokens statically and nobody else.
+    // slither-disable-next-line reentrancy-no-eth
     function createPair(address tokenA, address tokenB, bool stable)
         external
         returns (address pair)

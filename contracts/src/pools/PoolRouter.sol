@@ -166,10 +166,11 @@ contract PoolRouter is IPoolRouter, Multicall {
         view
         returns (uint256, uint256)
     {
+        // slither-disable-next-line unused-return
         (uint256 rA, uint256 rB,) = pair.getReserves();
         if (deposit.tokenB < deposit.tokenA) (rA, rB) = (rB, rA);
-        if (rA == 0 && rB == 0) return (deposit.amountA, deposit.amountB);
-        if (rA == 0 || rB == 0) revert IPair.InsufficientLiquidity();
+        // Both are zero or none is.
+        if (rA == 0) return (deposit.amountA, deposit.amountB);
         uint256 forA = Math.mulDiv(deposit.amountA, rB, rA);
         if (forA <= deposit.amountB) return (deposit.amountA, forA);
         return (Math.mulDiv(deposit.amountB, rA, rB), deposit.amountB);

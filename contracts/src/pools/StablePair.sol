@@ -71,6 +71,9 @@ contract StablePair is PairBase {
         return (Math.mulDiv(a, 1 << 112, b) * r1 / r0, Math.mulDiv(b, 1 << 112, a) * r0 / r1);
     }
 
+    // Units are multiples of FEE_DENOMINATOR, the search halves on purpose, and an estimate that was not
+    // found is zero, from where the search starts as well.
+    // slither-disable-next-line divide-before-multiply
     function _amountOut(uint256 amountIn, uint256 rIn, uint256 rOut, bool zeroIn)
         internal
         view
@@ -81,6 +84,7 @@ contract StablePair is PairBase {
         (uint256 x, uint256 y) = (rIn * unitIn, rOut * unitOut);
         (uint256 high, uint256 low) = StableCurve.value(x, y);
         uint256 known = x + amountIn * (unitIn / FEE_DENOMINATOR * KEPT);
+        // slither-disable-next-line unused-return
         (, uint256 left) = StableCurve.estimate(x, y, known);
         uint256 guess = Math.saturatingSub(rOut, Math.ceilDiv(left, unitOut));
         // The greatest `good` for which k does not fall. It holds for 0, and not for all of rOut.
@@ -114,6 +118,8 @@ contract StablePair is PairBase {
         return good;
     }
 
+    // As above.
+    // slither-disable-next-line divide-before-multiply
     function _amountIn(uint256 amountOut, uint256 rIn, uint256 rOut, bool zeroOut)
         internal
         view

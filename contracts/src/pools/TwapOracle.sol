@@ -44,6 +44,7 @@ contract TwapOracle is ITwapOracle {
     /// @inheritdoc ITwapOracle
     function observe(address pair) external returns (bool) {
         if (!FACTORY.isPair(pair)) revert UnknownPair(pair);
+        // slither-disable-next-line unused-return
         (uint256 reserve0, uint256 reserve1,) = IPair(pair).getReserves();
         // The sums stand still while there is no price: a window must not begin then.
         if (reserve0 == 0 || reserve1 == 0) revert NoPrice(pair);

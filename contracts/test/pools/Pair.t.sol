@@ -482,43 +482,26 @@ abstract contract PairTest is PoolFixture {
         assertEq(a1, 25 * one1);
     }
 
-    function test_GovernanceAloneRecordsALoss() public {
-        deposit(pair, alice, 100 * one0, 100 * one1);
-        vm.expectRevert(abi.encodeWithSelector(IPair.NotGovernance.selector, address(this)));
-        pair.recordLoss();
-        vm.prank(governance);
-        vm.expectRevert(IPair.NoLoss.selector);
-        pair.recordLoss();
-
-        token0.take(address(pair), 40 * one0);
-        send(token1, address(pair), 5 * one1);
-        vm.expectEmit(address(pair));
-        emit IPair.LossRecorded(40 * one0, 0);
-        vm.prank(governance);
-        pair.recordLoss();
-        (uint256 r0, uint256 r1) = reserves(pair);
-        assertEq(r0, 60 * one0);
-        assertEq(r1, 100 * one1, "a loss is no way to count donations");
-        assertGt(sell(pair, true, one0, bob), 0);
-    }
-
-    function test_APairThatLostAllOfOneTokenIsDead() public {
+    /// @dev The price stays, and whoever sends what is missing sets the pair going again. After everyone
+    /// has left that is next to nothing.
+    function test_APairThatLostAllOfATokenIsHealedBySendingIt() public {
         uint256 shares = deposit(pair, alice, 100 * one0, 100 * one1);
         token0.take(address(pair), 100 * one0);
-        vm.prank(governance);
-        pair.recordLoss();
+        // Nothing is for sale at the price that the little that is left would make.
         send(token0, address(pair), one0);
-        send(token1, address(pair), one1);
-        vm.expectRevert(IPair.InsufficientLiquidity.selector);
-        pair.mint(bob);
-        vm.expectRevert(IPair.InsufficientLiquidity.selector);
-        pair.getAmountOut(address(token0), 1);
-        vm.warp(block.timestamp + 1);
-        pair.cumulativePrices();
+        vm.expectRevert(IPair.ZeroInput.selector);
+        pair.swap(0, one1, bob, "");
+        token0.take(address(pair), one0);
         vm.prank(alice);
         (uint256 a0, uint256 a1) = pair.burn(alice, shares, alice);
         assertEq(a0, 0);
         assertApproxEqAbs(a1, 100 * one1, 1 + one1 / 1e14);
+        (uint256 r0, uint256 r1) = reserves(pair);
+        assertLe(r0, 1 + one0 / 1e14);
+        assertLe(r1, 1 + one1 / 1e14);
+        send(token0, address(pair), r0);
+        deposit(pair, bob, 100 * one0, 100 * one1);
+        assertGt(sell(pair, true, one0, bob), 0);
     }
 
     /* ---------------------------------------- Protocol fee --------------------------------------- */
@@ -584,9 +567,8 @@ abstract contract PairTest is PoolFixture {
         pair.burn(bob, 5e18, bob);
         assertEq(pair.balanceOf(treasury), 0);
         token0.take(address(pair), one0);
-        vm.prank(governance);
-        pair.recordLoss();
-        deposit(pair, bob, one0, one1);
+        vm.prank(bob);
+        pair.burn(bob, 1e18, bob);
         assertEq(pair.balanceOf(treasury), 0);
     }
 

@@ -201,7 +201,7 @@ contract PoolFlashTest is PoolFixture {
         calls[1] = abi.encodeCall(IPair.burn, (carol, 1e18, carol));
         calls[2] = abi.encodeCall(IPair.swap, (1, 0, address(flasher), ""));
         calls[3] = abi.encodeCall(IPair.skim, (address(flasher)));
-        calls[4] = abi.encodeCall(IPair.recordLoss, ());
+        calls[4] = abi.encodeWithSignature("maxFlashLoan(address)", address(a));
         calls[5] = abi.encodeWithSignature(
             "flashLoan(address,address,uint256,bytes)", address(flasher), address(a), 1, ""
         );

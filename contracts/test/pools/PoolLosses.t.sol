@@ -192,9 +192,6 @@ contract PoolLossesTest is PoolFixture {
         assertEq(lender.worthOfShareInToken0(), worth);
         (bool synced,) = address(pair).call(abi.encodeWithSignature("sync()"));
         assertFalse(synced);
-        vm.prank(governance);
-        vm.expectRevert(IPair.NoLoss.selector);
-        pair.recordLoss();
         assertEq(lender.worthOfShareInToken0(), worth);
         assertEq(pair.getAmountOut(address(b), 1e18), 99);
         pair.skim(bob);
