@@ -103,6 +103,12 @@ contract PoolHandler is PoolProperties, IERC3156FlashBorrower {
         uint256 a0 = bound(part, _before.r0 / 100 + 1, _before.r0 + 1);
         uint256 a1 = Math.mulDiv(a0, _before.r1, _before.r0) + 1;
         if (_full()) return;
+        // In a pair that nearly all have left, a deposit may be worth less than a unit of both tokens,
+        // which is refused; a margin for the protocol's shares.
+        uint256 supply = _before.supply;
+        uint256 expected = Math.min(a0 * supply / _before.r0, a1 * supply / _before.r1);
+        uint256 most = Math.max(_before.r0 + a0, _before.r1 + a1);
+        if (expected < 2 || most * expected / (supply + expected) < 2) return;
         uint256 shares = deposit(_pair, _actor, a0, a1);
         vm.prank(_actor);
         (uint256 o0, uint256 o1) = _pair.burn(_actor, shares, _actor);
