@@ -43,7 +43,7 @@ interface ILendingPool is IQENEXDeFi, IERC3156FlashLender {
     /// @param cash What it can pay out.
     /// @param debt What it is owed, rounded down.
     /// @param shares Of all suppliers and the reserve.
-    /// @param reserveShares Of the reserve, without what this block's interest gives it.
+    /// @param reserveShares Of the reserve.
     /// @param scaled All debts, divided by the index, in millionths.
     /// @param index Times 1e18.
     /// @param utilisation Times 1e18.

@@ -82,7 +82,7 @@ abstract contract LendingAdmin is LendingBase, Ownable2Step {
     {
         Market memory m = _load(token);
         MarketSlots storage slots = _markets[token];
-        uint256 have = slots.reserveShares + m.feeShares;
+        uint256 have = slots.reserveShares(m);
         uint256 worth = m.toAssetsDown(have);
         if (amount == type(uint256).max) amount = worth;
         if (amount == 0) revert ZeroAmount();
@@ -93,7 +93,6 @@ abstract contract LendingAdmin is LendingBase, Ownable2Step {
         m.cash -= amount;
         m.shares -= shares;
         slots.store(m);
-        slots.reserveShares -= shares;
         emit ReserveTaken(token, to, amount, shares);
         _push(token, to, amount);
     }

@@ -119,13 +119,17 @@ abstract contract LendingBase is ILendingPool, ReentrancyGuardTransient {
         }
     }
 
+    // Unchecked: amounts of a market are below 2^146 and prices below 2^104.
+
     /// @dev For collateral.
     function _worthDown(Market memory m, uint256 amount, uint256 price)
         internal
         pure
         returns (uint256)
     {
-        return amount * price / m.config.unit();
+        unchecked {
+            return amount * price / m.config.unit();
+        }
     }
 
     /// @dev For debt: no debt is worth nothing.
@@ -134,17 +138,23 @@ abstract contract LendingBase is ILendingPool, ReentrancyGuardTransient {
         pure
         returns (uint256)
     {
-        return Math.ceilDiv(amount * price, m.config.unit());
+        unchecked {
+            return Math.ceilDiv(amount * price, m.config.unit());
+        }
     }
 
     /// @dev A price in doubt, from the end that favours the debtor.
     function _priceOfCollateral(uint256 price, uint256 doubt) internal pure returns (uint256) {
-        return doubt == 0 ? price : Math.ceilDiv(price * (BPS + doubt), BPS);
+        unchecked {
+            return doubt == 0 ? price : Math.ceilDiv(price * (BPS + doubt), BPS);
+        }
     }
 
-    /// @dev As above. Rounded up too: no price is zero.
+    /// @dev As above. Rounded up too: no price is zero. Doubt is below 10,000.
     function _priceOfDebt(uint256 price, uint256 doubt) internal pure returns (uint256) {
-        return doubt == 0 ? price : Math.ceilDiv(price * (BPS - doubt), BPS);
+        unchecked {
+            return doubt == 0 ? price : Math.ceilDiv(price * (BPS - doubt), BPS);
+        }
     }
 
     /// @dev The account is within what it may borrow, at good prices, and may deal with its collateral.

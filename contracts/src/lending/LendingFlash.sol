@@ -68,11 +68,10 @@ abstract contract LendingFlash is LendingBase {
     {
         if (fee != 0) {
             Market memory m = _load(token);
-            // Down: for the suppliers.
+            // The reserve's. Down: for the suppliers.
             uint256 shares = m.toSharesDown(fee);
             m.cash += fee;
             m.shares += shares;
-            m.feeShares += shares;
             _markets[token].store(m);
         }
         emit FlashLoan(receiver, token, msg.sender, amount, fee);

@@ -62,6 +62,7 @@ contract LendingPool is LendingAdmin, LendingFlash {
         uint256 cap = m.config.supplyCap() * m.config.unit();
         if (m.assets() > cap) revert CapExceeded(token, cap, m.assets());
         _markets[token].store(m);
+        _markets[token].supplierShares += shares;
 
         Holding storage holding = _holdings[msg.sender][token];
         uint128 before = holding.shares;
@@ -95,6 +96,7 @@ contract LendingPool is LendingAdmin, LendingFlash {
             shares = have;
         }
         _markets[token].store(m);
+        _markets[token].supplierShares -= shares;
 
         holding.shares = uint128(have - shares);
         uint256 map = _maps[msg.sender];
@@ -324,7 +326,7 @@ contract LendingPool is LendingAdmin, LendingFlash {
         s.cash = m.cash;
         s.debt = m.debt();
         s.shares = m.shares;
-        s.reserveShares = _markets[token].reserveShares + m.feeShares;
+        s.reserveShares = _markets[token].reserveShares(m);
         s.scaled = m.scaled;
         s.index = m.index;
         s.utilisation = m.utilisation();

@@ -10,16 +10,16 @@ import {RateModel} from "./RateModel.sol";
 /// @param config See `Config`.
 /// @param state Index of debt (96 bits, times 1e18), time of the last accrual (40), cash (120).
 /// @param totals Shares of the suppliers and of the reserve (128 bits), scaled debt (128).
-/// @param reserveShares How many of the shares are the reserve's.
+/// @param supplierShares How many of the shares are the suppliers'; the others are the reserve's. So
+/// interest, which gives the reserve shares, need not write this word.
 struct MarketSlots {
     Config config;
     uint256 state;
     uint256 totals;
-    uint256 reserveShares;
+    uint256 supplierShares;
 }
 
 /// @notice A market in memory, with interest up to this block.
-/// @param feeShares New shares of the reserve, already in `shares`; `store` credits them.
 struct Market {
     Config config;
     uint256 index;
@@ -27,7 +27,6 @@ struct Market {
     uint256 cash;
     uint256 shares;
     uint256 scaled;
-    uint256 feeShares;
 }
 
 using MarketLib for Market global;
@@ -72,11 +71,6 @@ library MarketLib {
     function store(MarketSlots storage slots, Market memory m) internal {
         slots.state = m.index | m.time << 96 | uint256(m.cash.toUint120()) << 136;
         slots.totals = uint256(m.shares.toUint128()) | uint256(m.scaled.toUint128()) << 128;
-        if (m.feeShares != 0) {
-            // At most all shares: no more than 128 bits.
-            slots.reserveShares += m.feeShares;
-            m.feeShares = 0;
-        }
     }
 
     // Interest
@@ -90,30 +84,32 @@ library MarketLib {
             m.time = block.timestamp;
             if (m.scaled == 0) return;
 
+            Config c = m.config;
             uint256 before = debt(m);
+            uint256 rate = rateOf(c, RateModel.utilisation(before, m.cash));
             // Up: for the pool, against borrowers. An index at its end, after 10^10-fold growth, stays.
-            uint256 grown =
-                m.index + Math.ceilDiv(m.index * RateModel.growth(borrowRate(m), elapsed), ONE);
+            uint256 grown = m.index + Math.ceilDiv(m.index * RateModel.growth(rate, elapsed), ONE);
             m.index = grown > MAX_INDEX ? MAX_INDEX : grown;
 
-            uint256 fee = (debt(m) - before) * m.config.reserveFactor() / BPS;
+            uint256 owed = debt(m);
+            uint256 fee = (owed - before) * c.reserveFactor() / BPS;
             if (fee == 0) return;
             // Down: for the suppliers, against the reserve. They get the worth of the fee as things
             // are once it has been taken off.
             uint256 feeShares =
-                Math.mulDiv(fee, m.shares + VIRTUAL_SHARES, assets(m) - fee + VIRTUAL_ASSETS);
+                Math.mulDiv(fee, m.shares + VIRTUAL_SHARES, m.cash + owed - fee + VIRTUAL_ASSETS);
             uint256 room = type(uint128).max - m.shares;
-            if (feeShares > room) feeShares = room;
-            m.feeShares = feeShares;
-            m.shares += feeShares;
+            m.shares += feeShares > room ? room : feeShares;
         }
     }
 
     /// @dev Yearly, times 1e18.
     function borrowRate(Market memory m) internal pure returns (uint256) {
-        Config c = m.config;
-        return
-            RateModel.yearlyRate(utilisation(m), c.baseRate(), c.slope1(), c.slope2(), c.optimal());
+        return rateOf(m.config, utilisation(m));
+    }
+
+    function rateOf(Config c, uint256 used) private pure returns (uint256) {
+        return RateModel.yearlyRate(used, c.baseRate(), c.slope1(), c.slope2(), c.optimal());
     }
 
     /// @dev Times 1e18, rounded down.
@@ -153,21 +149,36 @@ library MarketLib {
         return Math.mulDiv(shares, assets(m) + VIRTUAL_ASSETS, m.shares + VIRTUAL_SHARES);
     }
 
+    /// @dev The reserve's part of the shares.
+    function reserveShares(MarketSlots storage slots, Market memory m)
+        internal
+        view
+        returns (uint256)
+    {
+        return m.shares - slots.supplierShares;
+    }
+
     // Debts
 
-    /// @dev For a new loan.
+    /// @dev For a new loan; below 2^176.
     function toScaledUp(Market memory m, uint256 amount) internal pure returns (uint256) {
-        return Math.ceilDiv(amount * SCALE, m.index);
+        unchecked {
+            return Math.ceilDiv(amount * SCALE, m.index);
+        }
     }
 
-    /// @dev For a part that is paid back.
+    /// @dev For a part that is paid back; below 2^176.
     function toScaledDown(Market memory m, uint256 amount) internal pure returns (uint256) {
-        return amount * SCALE / m.index;
+        unchecked {
+            return amount * SCALE / m.index;
+        }
     }
 
-    /// @dev What a debtor owes.
+    /// @dev What a debtor owes, of scaled debt of 128 bits: below 2^145.
     function toDebtUp(Market memory m, uint256 scaled) internal pure returns (uint256) {
-        return Math.ceilDiv(scaled * m.index, SCALE);
+        unchecked {
+            return Math.ceilDiv(scaled * m.index, SCALE);
+        }
     }
 
     /// @dev Gives up a debt that nobody will pay. The reserve's shares go first, then all suppliers
@@ -185,10 +196,8 @@ library MarketLib {
         burned = Math.mulDiv(
             lost, m.shares + VIRTUAL_SHARES, before + VIRTUAL_ASSETS, Math.Rounding.Ceil
         );
-        uint256 reserve = slots.reserveShares + m.feeShares;
+        uint256 reserve = reserveShares(slots, m);
         if (burned > reserve) burned = reserve;
-        slots.reserveShares = reserve - burned;
-        m.feeShares = 0;
         m.shares -= burned;
     }
 }

@@ -8,7 +8,7 @@ pragma solidity 0.8.37;
 interface IPriceSource {
     /// @notice The price to go by.
     /// @param asset A token that the source knows; `UnknownAsset` for others.
-    /// @return price Worth of one whole token, times 1e18: of the current answer if that is good, else
+    /// @return price Worth of one whole token, times 1e18, below 2^104: of the current answer if that is good, else
     /// of the last that was.
     /// @return doubt 0: the price is good. Else: it is not, and this is by how many basis points the
     /// source reckons it may be off, in both directions; below 10,000.

@@ -245,9 +245,11 @@ contract OracleAdapter is IPriceSource, Ownable2Step {
         }
         if (!answered && gasleft() < MIN_GAS_LEFT) revert TooLittleGas();
         if (value <= 0 || decimals > 18 || observedAt > block.timestamp) return (0, 0);
-        if (block.timestamp - observedAt > heartbeat) return (0, 0);
-        // An answer has 127 bits and 10^18 has 60. Answers have at most 18 digits: nothing is cut off,
-        // so nothing can be rounded to zero.
-        return (uint256(value) * 10 ** (18 - decimals), observedAt);
+        unchecked {
+            if (block.timestamp - observedAt > heartbeat) return (0, 0);
+            // An answer has 127 bits and 10^18 has 60. Answers have at most 18 digits: nothing is cut
+            // off, so nothing can be rounded to zero.
+            return (uint256(value) * 10 ** (18 - decimals), observedAt);
+        }
     }
 }

@@ -117,15 +117,22 @@ contract OracleDouble is IQenexErrors {
         view
         returns (int128 answer, uint8 decimals, uint64 updatedAt)
     {
-        Feed storage f = _known(feed);
-        if (f.hold != NONE) revert PriceHeld(feed, f.hold, f.since);
-        if (f.latest == 0) revert NoRound(feed, 0);
-        Round storage last = _rounds[feed][f.latest];
-        updatedAt = last.updatedAt;
-        if (block.timestamp > updatedAt && block.timestamp - updatedAt > f.terms.staleness) {
-            revert PriceStale(feed, updatedAt);
+        // Each word once: the engine needs three of storage, and its users measure gas.
+        Feed storage f = _feeds[feed];
+        (uint8 quorum, uint32 staleness) = (f.terms.minReporters, f.terms.staleness);
+        (uint8 digits, uint8 hold, uint64 since, uint64 latest) =
+            (f.decimals, f.hold, f.since, f.latest);
+        if (quorum == 0) revert UnknownFeed(feed);
+        if (hold != NONE) revert PriceHeld(feed, hold, since);
+        if (latest == 0) revert NoRound(feed, 0);
+        Round storage last = _rounds[feed][latest];
+        (answer, updatedAt) = (last.answer, last.updatedAt);
+        unchecked {
+            if (block.timestamp > updatedAt && block.timestamp - updatedAt > staleness) {
+                revert PriceStale(feed, updatedAt);
+            }
         }
-        return (last.answer, f.decimals, updatedAt);
+        return (answer, digits, updatedAt);
     }
 
     function feedOf(uint32 feed)
