@@ -80,7 +80,7 @@ abstract contract LendingFixture is Test {
         config.ledger = true;
         list(address(eur), 1.1e8, config);
 
-        address[5] memory who = [address(pool), alice, bob, carol, lender];
+        address[6] memory who = [address(pool), alice, bob, carol, lender, owner];
         for (uint256 i = 0; i < who.length; i++) {
             accounts.open(who[i], who[i], i == 0 ? 7 : 1, "DE", "EUR");
         }
