@@ -212,13 +212,14 @@ abstract contract LendingHandlers is LendingProperties {
         amount = min(sumOf(token, amount), room);
         if (amount == 0) return;
         uint256 before = pool.supplied(who, token);
+        // Else what it gives stays: the account may be beyond its limit, or at it.
+        bool free = pool.accountOf(who).debt == 0 || roomOf(who, token) > 3;
         supply(who, token, amount);
         uint256 gained = pool.supplied(who, token) - before;
         // Two claims rounded down: a unit may come from what was there.
         assertLe(gained, amount + 1, "S7 supplied");
         uint256 shares = sharesOf(who, token);
-        if (pool.accountOf(who).doubtful != address(0)) return;
-        if (gained == 0 || !isWithinLimit(who)) return;
+        if (gained == 0 || !free) return;
         withdraw(who, token, min(amount, pool.supplied(who, token)));
         assertLe(pool.supplied(who, token), before, "S7 withdrawn");
         assertLe(sharesOf(who, token), shares, "S7 shares");
@@ -248,11 +249,6 @@ abstract contract LendingHandlers is LendingProperties {
         if (most == 0) return;
         vm.prank(owner);
         pool.takeReserve(token, owner, bound(amount, 1, most));
-    }
-
-    function isWithinLimit(address who) internal view returns (bool) {
-        ILendingPool.Account memory a = pool.accountOf(who);
-        return a.debt == 0 || a.limit > a.debt;
     }
 
     // A market that moves
@@ -295,9 +291,34 @@ abstract contract LendingHandlers is LendingProperties {
         external
         watched("liquidate")
     {
+        tryToLiquidate(actorOf(actor), actorOf(other), tokenOf(dIn), tokenOf(cIn), amount);
+    }
+
+    /// @dev What an account has as collateral and does not owe loses nearly all its worth for a while, in which
+    /// somebody liquidates what there is: its debts are written off.
+    function moveBankrupt(uint256 actor, uint256 other) external watched("bankrupt") {
         (address who, address borrower) = (actorOf(actor), actorOf(other));
+        if (pool.accountOf(borrower).debt == 0) return;
+        uint256[] memory before = new uint256[](tokens.length);
+        for (uint256 t = 0; t < tokens.length; t++) {
+            if (!isCollateral(borrower, tokens[t]) || scaledOf(borrower, tokens[t]) != 0) continue;
+            (before[t],) = prices.lastOf(tokens[t]);
+            setPrice(tokens[t], int128(int256(bound(before[t] / 1e10 / 1000, 1, 1e14))));
+        }
+        for (uint256 d = 0; d < tokens.length; d++) {
+            for (uint256 c = 0; c < tokens.length; c++) {
+                tryToLiquidate(who, borrower, tokens[d], tokens[c], MAX);
+            }
+        }
+        for (uint256 t = 0; t < tokens.length; t++) {
+            if (before[t] != 0) setPrice(tokens[t], int128(int256(before[t] / 1e10)));
+        }
+    }
+
+    function tryToLiquidate(address who, address borrower, address d, address c, uint256 amount)
+        private
+    {
         if (who == borrower || pool.healthFactor(borrower) >= 1e18) return;
-        (address d, address c) = (tokenOf(dIn), tokenOf(cIn));
         uint256 debt = pool.owed(borrower, d);
         if (debt == 0 || !isCollateral(borrower, c)) return;
         amount = amount % 2 == 0 ? MAX : bound(amount, 1, debt);
