@@ -217,6 +217,8 @@ contract LendingPool is LendingAdmin, LendingFlash {
         Terms memory t =
             _terms(d, c, _worths(debtToken, collateralToken), debt, have, amount, whole);
 
+        if (t.shares == 0 && !t.all) revert AmountTooSmall(debtToken, t.repaid);
+
         _payBack(borrower, debtToken, d, scaled, t.repaid, debt);
         _holdings[borrower][collateralToken].shares = uint128(have - t.shares);
         _holdings[msg.sender][collateralToken].shares += uint128(t.shares);
@@ -270,7 +272,6 @@ contract LendingPool is LendingAdmin, LendingFlash {
         } else {
             // Down: as above.
             t.shares = c.toSharesDown(t.seized);
-            if (t.shares == 0) revert AmountTooSmall(address(0), t.repaid);
             if (t.repaid != debt) {
                 uint256 debtLeft = _worthUp(d, debt - t.repaid, prices[0]);
                 uint256 heldLeft = _worthDown(c, held - t.seized, prices[1]);

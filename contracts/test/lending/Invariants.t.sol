@@ -124,7 +124,7 @@ contract LendingHandlersTest is LendingHandlers {
             "liquidation"
         ];
         for (uint256 i = 0; i < actions.length; i++) {
-            assertGe(done[actions[i]], 20, actions[i]);
+            assertGe(done[actions[i]], 10, actions[i]);
         }
         assertGe(done["write-off"], 3, "write-off");
         property_S1_SharesAndDebtsAddUp();

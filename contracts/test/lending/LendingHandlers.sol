@@ -321,16 +321,17 @@ abstract contract LendingHandlers is LendingProperties {
         if (who == borrower || pool.healthFactor(borrower) >= 1e18) return;
         uint256 debt = pool.owed(borrower, d);
         if (debt == 0 || !isCollateral(borrower, c)) return;
-        amount = amount % 2 == 0 ? MAX : bound(amount, 1, debt);
+        amount = amount % 2 == 0 || amount == MAX ? MAX : bound(amount, 1, debt);
         give(d, who, debt);
-        uint256 before = IERC20(d).balanceOf(who);
-        uint256 had = pool.supplied(who, c);
+        uint256 paid = IERC20(d).balanceOf(who);
+        uint256 got = pool.supplied(who, c);
         vm.prank(who);
         try pool.liquidate(borrower, d, c, amount) {
-            uint256 paid = before - IERC20(d).balanceOf(who);
-            checkLiquidation(borrower, d, c, paid, less(pool.supplied(who, c), had));
+            paid -= IERC20(d).balanceOf(who);
+            got = less(pool.supplied(who, c), got);
+            checkLiquidation(d, c, paid, got);
             done["liquidation"]++;
-            if (debt - paid > 0 && pool.owed(borrower, d) == 0) done["write-off"]++;
+            if (debt > paid && pool.owed(borrower, d) == 0) done["write-off"]++;
         } catch (bytes memory reason) {
             // A part that would leave dust, or is worth nothing, is refused: all else is a failure.
             bytes4 error = bytes4(reason);
@@ -342,10 +343,7 @@ abstract contract LendingHandlers is LendingProperties {
         }
     }
 
-    function checkLiquidation(address, address d, address c, uint256 paid, uint256 got)
-        private
-        view
-    {
+    function checkLiquidation(address d, address c, uint256 paid, uint256 got) private view {
         (uint256 priceD, uint256 doubtD,) = prices.quote(d);
         (uint256 priceC, uint256 doubtC,) = prices.quote(c);
         priceD = priceD * (10_000 - doubtD) / 10_000 + 1;
