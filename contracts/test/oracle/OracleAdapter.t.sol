@@ -112,15 +112,16 @@ contract OracleAdapterTest is Test {
         answer(100e8);
         isGood(100e18, false);
 
+        uint64 time = uint64(block.timestamp);
         IOracle.Terms memory terms = IOracle.Terms(1, 1, 100, 600, 1 hours, 0, 1e12);
         engine.setTerms(feed, terms);
-        vm.warp(block.timestamp + 1);
-        engine.report(feed, 110e8, uint64(block.timestamp));
+        vm.warp(time + 1);
+        engine.report(feed, 110e8, time + 1);
         isDoubted(100e18, 500);
-        vm.warp(block.timestamp + 1);
-        engine.report(feed, 100e8, uint64(block.timestamp));
+        vm.warp(time + 2);
+        engine.report(feed, 100e8, time + 2);
         isGood(100e18, true);
-        vm.warp(block.timestamp + 601);
+        vm.warp(time + 603);
         isDoubted(100e18, 500);
     }
 
