@@ -25,6 +25,8 @@ pub mod ledger;
 mod memory;
 pub mod oracle;
 pub mod pq_verify;
+#[cfg(test)]
+mod precedence;
 pub mod price_feed;
 mod registry;
 pub mod replay;
