@@ -26,6 +26,8 @@ mod memory;
 pub mod native_coin;
 pub mod oracle;
 pub mod pq_verify;
+#[cfg(test)]
+mod precedence;
 pub mod price_feed;
 mod registry;
 pub mod replay;

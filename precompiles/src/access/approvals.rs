@@ -15,6 +15,7 @@ use crate::registry::ACCESS;
 use crate::storage::Seconds;
 use crate::{Call, EngineError, Host, HostError, IQenexErrors, gas};
 
+const UNKNOWN: u8 = 0;
 const OPEN: u8 = 1;
 const USED: u8 = 2;
 const CANCELLED: u8 = 3;
@@ -62,11 +63,19 @@ pub(crate) fn request(
     Ok(id)
 }
 
-fn open(host: &mut dyn Host, id: B256) -> Result<(RequestSlots, Request), EngineError> {
+/// A request that was made, open or not: who may not touch it does not hear how it stands.
+fn made(host: &mut dyn Host, id: B256) -> Result<(RequestSlots, Request), EngineError> {
     let slots = REQUESTS.at(host, &id)?;
     let request = slots.terms.load(host)?;
-    match status(&request, host.block().timestamp) {
-        OPEN => Ok((slots, request)),
+    if request.status == UNKNOWN {
+        return refuse(IQenexErrors::RequestNotOpen { id, status: UNKNOWN });
+    }
+    Ok((slots, request))
+}
+
+fn require_open(host: &dyn Host, id: B256, request: &Request) -> Result<(), EngineError> {
+    match status(request, host.block().timestamp) {
+        OPEN => Ok(()),
         status => refuse(IQenexErrors::RequestNotOpen { id, status }),
     }
 }
@@ -77,12 +86,13 @@ fn status(request: &Request, now: u64) -> u8 {
 
 /// Agrees to a request, for another member of the role.
 pub(crate) fn approve(host: &mut dyn Host, caller: Address, id: B256) -> Result<(), EngineError> {
-    let (slots, request) = open(host, id)?;
+    let (slots, request) = made(host, id)?;
     let role = role(request.role)?;
     require_role(host, role, caller)?;
     if request.initiator == caller {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    require_open(host, id, &request)?;
     for index in 0..request.approvals {
         if slots.approvers.at(index.into()).load(host)? == caller {
             return refuse(IQenexErrors::AlreadyApproved { approver: caller });
@@ -137,13 +147,14 @@ fn counting(
 
 /// Takes a request back: its initiator, admins and guardians may.
 pub(crate) fn cancel(host: &mut dyn Host, caller: Address, id: B256) -> Result<(), EngineError> {
-    let (slots, request) = open(host, id)?;
+    let (slots, request) = made(host, id)?;
     let may = request.initiator == caller
         || has_role(host, Role::Admin, caller)?
         || has_role(host, Role::Guardian, caller)?;
     if !may {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    require_open(host, id, &request)?;
     slots.terms.store(host, &Request { status: CANCELLED, ..request })?;
     let event = IAccess::RequestCancelled { id, by: caller };
     Ok(host.log(ACCESS, event.encode_log_data())?)

@@ -105,6 +105,7 @@ pub(crate) fn cancel(
     if !may {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    find(host, id, code)?;
     let slot = CHANGES.at(host, &id)?.at(host, &code)?;
     if slot.load(host)?.effective_at.get() == 0 {
         return refuse(IQenexErrors::ChangeNotDue { id, effectiveAt: 0 });

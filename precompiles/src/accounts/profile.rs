@@ -135,8 +135,8 @@ pub(crate) fn set_owner(
     account: Address,
     owner: Address,
 ) -> Result<(), EngineError> {
-    require_ordinary(owner)?;
     let slots = known(host, account)?;
+    require_ordinary(owner)?;
     let head = slots.head.load(host)?;
     slots.head.store(host, &Head { owner, ..head })?;
     let version = bump(host, &slots)?;

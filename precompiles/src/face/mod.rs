@@ -36,8 +36,9 @@ pub(crate) const ENGINE: Engine = Engine {
 
 fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
     let code = FixedBytes::<3>::from(face_currency(call.address).map_or([0; 3], Currency::code));
+    let calls = decode_call::<Calls>(call.input)?;
     let (currency, slots) = registered(host, code)?;
-    match decode_call::<Calls>(call.input)? {
+    match calls {
         Calls::name(_) => {
             let name = slots.name.load(host)?.into_string();
             Ok(ICurrencyToken::nameCall::abi_encode_returns(&name))
@@ -87,7 +88,7 @@ fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError
             Ok(ICurrencyToken::transferCall::abi_encode_returns(&true))
         }
         Calls::transferFrom(c) => {
-            let authority = Authority::Allowance(call.caller);
+            let authority = Authority::Allowance { spender: call.caller, value: c.value };
             pay(host, currency, &Payment { from: c.from, to: c.to, value: c.value, authority })?;
             Ok(ICurrencyToken::transferFromCall::abi_encode_returns(&true))
         }
@@ -136,30 +137,24 @@ fn pay(host: &mut dyn Host, currency: Currency, payment: &Payment) -> Result<(),
     if to.is_zero() {
         return refuse(IQenexErrors::ERC20InvalidReceiver { receiver: to });
     }
-    let Ok(amount) = u128::try_from(value) else {
-        let balance = U256::from(balance(host, from, currency)?.available());
-        return refuse(IQenexErrors::ERC20InsufficientBalance {
-            sender: from,
-            balance,
-            needed: value,
-        });
-    };
+    // A value of more than 128 bits is judged as the greatest amount, and then refused.
+    let amount = u128::try_from(value);
     let order = Order {
         kind: TransferKind::Transfer,
         account: from,
         reference: None,
         to,
         currency: currency.into(),
-        amount,
+        amount: amount.unwrap_or(u128::MAX),
         expires: 0,
         end_to_end_id: B256::ZERO,
         payload_hash: B256::ZERO,
     };
-    match post_at_once(host, &order, authority) {
-        Err(EngineError::Refused(Refusal::InsufficientFunds(e))) => {
-            let (balance, needed) = (U256::from(e.available), U256::from(e.needed));
-            refuse(IQenexErrors::ERC20InsufficientBalance { sender: from, balance, needed })
-        }
-        other => other.map(drop),
-    }
+    let available = match post_at_once(host, &order, authority) {
+        Err(EngineError::Refused(Refusal::InsufficientFunds(e))) => e.available,
+        Ok(_) if amount.is_err() => u128::MAX,
+        other => return other.map(drop),
+    };
+    let balance = U256::from(available);
+    refuse(IQenexErrors::ERC20InsufficientBalance { sender: from, balance, needed: value })
 }

@@ -166,7 +166,10 @@ fn authorise(
             if claim.payer.as_ref().is_some_and(|payer| payer.head.owner == caller) {
                 return Ok(claim);
             }
-            let currency = currency_of(order.currency)?;
+            // A code that no currency can have has no delegates either.
+            let Ok(currency) = Currency::try_from(order.currency) else {
+                return refuse(IQenexErrors::NotAuthorised { caller });
+            };
             let bit = order.kind.number();
             let payee = (!order.to.is_zero()).then_some(order.to);
             let delegation =
@@ -183,7 +186,7 @@ fn authorise(
             }
             Ok(claim)
         }
-        Authority::Allowance(spender) => {
+        Authority::Allowance { spender, value: needed } => {
             let mut claim = claim(host, right(Authorisation::Allowance, spender))?;
             if claim.payer.as_ref().is_none_or(|payer| payer.head.owner != order.account) {
                 return refuse(IQenexErrors::NotAuthorised { caller: spender });
@@ -191,7 +194,6 @@ fn authorise(
             let currency = currency_of(order.currency)?;
             let slot = allowance_slot(host, currency, order.account, spender)?;
             let allowance = slot.load(host)?;
-            let needed = U256::from(order.amount);
             let Some(rest) = allowance.checked_sub(needed) else {
                 let error = IQenexErrors::ERC20InsufficientAllowance { spender, allowance, needed };
                 return refuse(error);
@@ -212,7 +214,7 @@ fn require_issuer(
 ) -> Result<(), EngineError> {
     let caller = match authority {
         Authority::Caller(caller) | Authority::Issuer(caller) => caller,
-        Authority::Key(_) | Authority::Allowance(_) => Address::ZERO,
+        Authority::Key(_) | Authority::Allowance { .. } => Address::ZERO,
     };
     let (_, slots) = super::registered(host, order.currency)?;
     if slots.terms.load(host)?.issuer == caller {

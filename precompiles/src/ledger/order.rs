@@ -1,6 +1,6 @@
 //! What is asked of the ledger: an order, and by what right it is given.
 
-use alloy_primitives::{Address, B256, FixedBytes};
+use alloy_primitives::{Address, B256, FixedBytes, U256};
 use qenex_types::{Authorisation, TransferKind};
 
 use super::abi::ILedger;
@@ -17,7 +17,12 @@ pub(crate) enum Authority {
     Key(B256),
     /// The caller has an ERC-20 allowance of the payer. It counts only while the paying account owns
     /// itself, else its owner's word would be bypassed.
-    Allowance(Address),
+    Allowance {
+        /// The caller.
+        spender: Address,
+        /// What is asked for, which may be more than any order's amount.
+        value: U256,
+    },
     /// The caller issues the currency: the one authority without a payer.
     Issuer(Address),
 }

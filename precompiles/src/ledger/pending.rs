@@ -88,8 +88,13 @@ impl Transfer {
         self.record.slots.settlement.store(host, &settlement)
     }
 
-    /// Posts a part of what is held, or an issue that was agreed to.
+    /// Posts a part of what is held, or an issue that was agreed to. What it checks again, it checks in the
+    /// order of `checks.rs`.
     fn post(&self, host: &mut dyn Host, amount: u128) -> Result<(), EngineError> {
+        let class = compliance::class(host, self.currency, 0)?;
+        if !class.active {
+            return refuse(IQenexErrors::CurrencyNotActive { currency: self.currency.into() });
+        }
         let payer = if self.holds_money() {
             let payer = Party::load(host, self.account)?;
             if let Some(bar) = payer.bar(Side::Debit) {
@@ -97,11 +102,6 @@ impl Transfer {
             }
             Some(payer)
         } else {
-            let outstanding = CURRENCIES.at(host, &self.currency)?.outstanding.load(host)?;
-            if outstanding.raised(amount).is_none() {
-                let (cap, supply) = (outstanding.cap, outstanding.supply);
-                return refuse(IQenexErrors::SupplyCapExceeded { cap, supply, amount });
-            }
             None
         };
         let payee = match self.kind {
@@ -111,9 +111,12 @@ impl Transfer {
         if let Some(bar) = payee.as_ref().and_then(|payee| payee.bar(Side::Credit)) {
             return refuse(bar);
         }
-        let class = compliance::class(host, self.currency, 0)?;
-        if !class.active {
-            return refuse(IQenexErrors::CurrencyNotActive { currency: self.currency.into() });
+        if payer.is_none() {
+            let outstanding = CURRENCIES.at(host, &self.currency)?.outstanding.load(host)?;
+            if outstanding.raised(amount).is_none() {
+                let (cap, supply) = (outstanding.cap, outstanding.supply);
+                return refuse(IQenexErrors::SupplyCapExceeded { cap, supply, amount });
+            }
         }
         let movement = Movement {
             id: self.record.id,
@@ -249,20 +252,21 @@ impl Transfer {
     }
 }
 
-/// Refuses unless `caller` owns the payee, or is its delegate to capture and void. A leg of a settlement
-/// is not the payee's to capture: it is posted with the others or not at all.
-fn require_payee(
+/// A hold that its payee may capture or void, and `caller` for it: its owner, or its delegate. A leg of a
+/// settlement is not the payee's to capture: it is posted with the others or not at all.
+fn load_for_payee(
     host: &mut dyn Host,
-    transfer: &Transfer,
+    account: Address,
+    reference: Reference,
     caller: Address,
-) -> Result<(), EngineError> {
-    client_reference(transfer.record.reference)?;
+) -> Result<Transfer, EngineError> {
+    let transfer = Transfer::load(host, account, client_reference(reference)?)?;
     let payee = Party::load(host, transfer.parties.to)?;
-    if payee.head.owner == caller {
-        return Ok(());
+    if payee.head.owner != caller {
+        let currency = transfer.currency;
+        accounts::delegation_of(host, payee.account, caller, currency, CAPTURE_BIT, None)?;
     }
-    let currency = transfer.currency;
-    accounts::delegation_of(host, payee.account, caller, currency, CAPTURE_BIT, None).map(drop)
+    Ok(transfer)
 }
 
 /// Posts a held amount, all or a part, for the payee.
@@ -271,8 +275,7 @@ pub(crate) fn capture(
     caller: Address,
     call: &ILedger::captureCall,
 ) -> Result<(), EngineError> {
-    let transfer = Transfer::load(host, call.account, call.clientReference)?;
-    require_payee(host, &transfer, caller)?;
+    let transfer = load_for_payee(host, call.account, call.clientReference, caller)?;
     transfer.capture(host, call.amount, caller)
 }
 
@@ -297,8 +300,7 @@ pub(crate) fn void(
     caller: Address,
     call: &ILedger::voidHoldCall,
 ) -> Result<(), EngineError> {
-    let transfer = Transfer::load(host, call.account, call.clientReference)?;
-    require_payee(host, &transfer, caller)?;
+    let transfer = load_for_payee(host, call.account, call.clientReference, caller)?;
     transfer.require(TransferStatus::Held)?;
     end_hold(host, &transfer, TransferStatus::Voided, caller)
 }
@@ -339,12 +341,12 @@ pub(crate) fn approve(
 ) -> Result<(), EngineError> {
     // Check.
     let transfer = Transfer::load(host, call.account, call.clientReference)?;
-    transfer.require(TransferStatus::PendingApproval)?;
-    transfer.require_in_time(host)?;
     let pending = transfer.record.slots.pending.load(host)?;
     if caller == pending.initiator || !accounts::is_approver(host, call.account, caller)? {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    transfer.require(TransferStatus::PendingApproval)?;
+    transfer.require_in_time(host)?;
     let slot = APPROVALS.at(host, &transfer.record.id)?.at(host, &caller)?;
     if slot.load(host)? {
         return refuse(IQenexErrors::AlreadyApproved { approver: caller });
@@ -384,7 +386,6 @@ pub(crate) fn disapprove(
     call: &ILedger::disapproveCall,
 ) -> Result<(), EngineError> {
     let transfer = Transfer::load(host, call.account, call.clientReference)?;
-    transfer.require(TransferStatus::PendingApproval)?;
     let owner = match transfer.kind {
         TransferKind::Issue => call.account,
         _ => Party::load(host, call.account)?.head.owner,
@@ -392,6 +393,7 @@ pub(crate) fn disapprove(
     if caller != owner && !accounts::is_approver(host, call.account, caller)? {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    transfer.require(TransferStatus::PendingApproval)?;
     transfer.end(host, TransferStatus::Rejected, caller)
 }
 
@@ -407,11 +409,11 @@ pub(crate) fn decide(
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
     let transfer = Transfer::load(host, call.account, call.clientReference)?;
-    transfer.require(TransferStatus::UnderReview)?;
     let pending = transfer.record.slots.pending.load(host)?;
     if caller == pending.initiator {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    transfer.require(TransferStatus::UnderReview)?;
     if !call.accept {
         return transfer.end(host, TransferStatus::Rejected, caller);
     }

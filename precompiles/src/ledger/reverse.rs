@@ -22,12 +22,13 @@ pub(crate) fn reverse(
     call: &ILedger::reverseCall,
 ) -> Result<Posted, EngineError> {
     // Check.
+    let reference = client_reference(call.clientReference)?;
     let original = Transfer::load(host, call.payer, call.original)?;
     let progress = original.record.slots.progress.load(host)?;
     let order = Order {
         kind: TransferKind::Reversal,
         account: original.parties.to,
-        reference: Some(client_reference(call.clientReference)?),
+        reference: Some(reference),
         to: call.payer,
         currency: FixedBytes::from(original.currency),
         amount: call.amount,
@@ -35,6 +36,7 @@ pub(crate) fn reverse(
         end_to_end_id: original.record.id,
         payload_hash: alloy_primitives::B256::right_padding_from(call.reason.as_slice()),
     };
+    // Neither has a payment between accounts that somebody could have a right to give back.
     if original.parties.to.is_zero() || original.kind == TransferKind::Issue {
         let status = original.status.number();
         return refuse(IQenexErrors::InvalidTransferStatus { status });

@@ -30,8 +30,9 @@ pub(crate) const ENGINE: Engine = Engine {
 const VERSION: u8 = 1;
 
 fn dispatch(host: &mut dyn Host, call: &Call<'_>) -> Result<Vec<u8>, EngineError> {
+    let calls = decode_call::<Calls>(call.input)?;
     let feed = known(host, price_feed_number(call.address).unwrap_or_default())?;
-    Ok(match decode_call::<Calls>(call.input)? {
+    Ok(match calls {
         Calls::decimals(_) => IPriceFeed::decimalsCall::abi_encode_returns(&feed.terms.decimals),
         Calls::description(_) => {
             let description = description(host, &feed)?;

@@ -23,6 +23,7 @@ use crate::{EngineError, Host, HostError, IQenexErrors, gas};
 /// Most legs of an instruction.
 const MAX_LEGS: usize = 32;
 
+const UNKNOWN: u8 = 0;
 const OPEN: u8 = 1;
 const SETTLED: u8 = 2;
 const CANCELLED: u8 = 3;
@@ -51,8 +52,13 @@ fn leg(host: &mut dyn Host, id: B256, index: u8) -> Result<Leg, HostError> {
 
 fn open(host: &mut dyn Host, id: B256) -> Result<Instruction, EngineError> {
     let instruction = INSTRUCTIONS.at(host, &id)?.load(host)?;
-    if instruction.status == OPEN {
-        return Ok(instruction);
+    require_status(id, &instruction, instruction.status == OPEN)?;
+    Ok(instruction)
+}
+
+fn require_status(id: B256, instruction: &Instruction, fits: bool) -> Result<(), EngineError> {
+    if fits {
+        return Ok(());
     }
     refuse(IQenexErrors::InstructionNotOpen { id, status: instruction.status })
 }
@@ -192,7 +198,8 @@ pub(super) fn settle(host: &mut dyn Host, id: B256) -> Result<(), EngineError> {
 
 /// Takes an instruction back, for its instructor or the owner of a payer.
 pub(super) fn cancel(host: &mut dyn Host, caller: Address, id: B256) -> Result<(), EngineError> {
-    let instruction = open(host, id)?;
+    let instruction = INSTRUCTIONS.at(host, &id)?.load(host)?;
+    require_status(id, &instruction, instruction.status != UNKNOWN)?;
     let mut may = instruction.instructor == caller;
     for index in 0..instruction.legs {
         if may {
@@ -204,6 +211,7 @@ pub(super) fn cancel(host: &mut dyn Host, caller: Address, id: B256) -> Result<(
     if !may {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    require_status(id, &instruction, instruction.status == OPEN)?;
     end(host, id, &instruction, CANCELLED, caller)
 }
 

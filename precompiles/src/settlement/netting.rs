@@ -25,6 +25,7 @@ use crate::{EngineError, Host, IQenexErrors, compliance};
 /// Most participants of a cycle.
 const MAX_PARTICIPANTS: usize = 64;
 
+const UNKNOWN: u8 = 0;
 const OPEN: u8 = 1;
 const CLOSED: u8 = 2;
 
@@ -42,20 +43,20 @@ pub(super) fn open(
         let given = u64::try_from(participants).unwrap_or(u64::MAX);
         return refuse(IQenexErrors::TooManyItems { most: 64, given });
     };
-    let (currency, _) = registered(host, call.currency)?;
     let account = Party::load(host, call.account)?;
     if account.head.owner != caller {
         return refuse(IQenexErrors::NotAuthorised { caller });
+    }
+    let id = id_of(host, caller, call.clientReference)?;
+    let slots = CYCLES.at(host, &id)?;
+    if slots.terms.load(host)?.status != UNKNOWN {
+        return refuse(IQenexErrors::ReferenceConflict { field: "clientReference".into() });
     }
     if account.kind != AccountType::Settlement {
         let account_type = account.kind.number();
         return refuse(IQenexErrors::InvalidAccountType { accountType: account_type });
     }
-    let id = id_of(host, caller, call.clientReference)?;
-    let slots = CYCLES.at(host, &id)?;
-    if slots.terms.load(host)?.status != 0 {
-        return refuse(IQenexErrors::ReferenceConflict { field: "clientReference".into() });
-    }
+    let (currency, _) = registered(host, call.currency)?;
 
     // Write and emit.
     let cycle =
@@ -99,8 +100,8 @@ pub(super) fn oblige(
 ) -> Result<(), EngineError> {
     // Check.
     let &ISettlement::obligeCall { id, clientReference, from, to, amount } = call;
-    let (slots, _, currency) = running(host, id)?;
     client_reference(clientReference)?;
+    let (slots, _, currency) = running(host, id)?;
     for account in [from, to] {
         if INDICES.at(host, &id)?.at(host, &account)?.load(host)? == 0 {
             return refuse(IQenexErrors::NotAParticipant { id, account });
@@ -108,9 +109,6 @@ pub(super) fn oblige(
     }
     let recorded = id_of(host, from, clientReference)?;
     let mark = OBLIGATIONS.at(host, &id)?.at(host, &recorded)?;
-    if mark.load(host)? {
-        return refuse(IQenexErrors::ReferenceConflict { field: "clientReference".into() });
-    }
     // Judged as the payment that it stands for, under a reference that only this cycle has.
     let order = Order {
         kind: TransferKind::Transfer,
@@ -123,9 +121,13 @@ pub(super) fn oblige(
         end_to_end_id: id,
         payload_hash: B256::ZERO,
     };
+    let conflict = || refuse(IQenexErrors::ReferenceConflict { field: "clientReference".into() });
     let Loaded::New(case) = load(host, &order, Authority::Caller(caller))? else {
-        return refuse(IQenexErrors::ReferenceConflict { field: "clientReference".into() });
+        return conflict();
     };
+    if mark.load(host)? {
+        return conflict();
+    }
     if let Some(refusal) = checks::refusal_without_funds(&case).or_else(|| case.waits_for()) {
         return refuse(refusal);
     }
@@ -152,10 +154,11 @@ pub(super) fn oblige(
 /// Posts the net positions, for the operator: first those who pay, then those who are paid.
 pub(super) fn close(host: &mut dyn Host, caller: Address, id: B256) -> Result<(), EngineError> {
     // Check.
-    let (slots, cycle, currency) = running(host, id)?;
-    if cycle.operator != caller {
+    let terms = CYCLES.at(host, &id)?.terms.load(host)?;
+    if terms.status != UNKNOWN && terms.operator != caller {
         return refuse(IQenexErrors::NotAuthorised { caller });
     }
+    let (slots, cycle, currency) = running(host, id)?;
     if !compliance::class(host, currency, 0)?.active {
         return refuse(IQenexErrors::CurrencyNotActive { currency: currency.into() });
     }
