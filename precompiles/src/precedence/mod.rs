@@ -29,6 +29,7 @@ mod accounts;
 mod compliance;
 mod faces;
 mod ledger;
+mod native_coin;
 mod oracle;
 mod settlement;
 mod waiting;
@@ -85,13 +86,16 @@ impl<C: SolCall> Table<C> {
     /// The call succeeds: nothing is wrong with it any more.
     #[track_caller]
     fn succeeds(mut self) -> Tested {
-        let before = (self.world.host.logs().len(), self.world.host.clone().into_storage());
+        let state = |world: &World| {
+            let host = world.host.clone();
+            (host.logs().len(), host.coins().clone(), host.into_storage())
+        };
+        let before = state(&self.world);
         self.world.ok(self.caller, self.to, &self.call);
         let engine = &engines()[find(self.to).unwrap()];
         let function = (engine.abi)().functions().find(|f| f.selector() == C::SELECTOR).cloned();
         if function.unwrap().state_mutability == StateMutability::NonPayable {
-            let after = (self.world.host.logs().len(), self.world.host.into_storage());
-            assert!(before != after, "{} did nothing", C::SIGNATURE);
+            assert!(before != state(&self.world), "{} did nothing", C::SIGNATURE);
         }
         Tested(engine.interface, C::SELECTOR)
     }
@@ -256,6 +260,7 @@ fn every_function_that_writes_has_a_table() {
         compliance::TABLES,
         faces::TABLES,
         ledger::TABLES,
+        native_coin::TABLES,
         oracle::TABLES,
         settlement::TABLES,
         waiting::TABLES,
