@@ -90,7 +90,7 @@ pub fn validate(spec: &ChainSpec) -> Result<(), SpecError> {
         return Err(field("alloc", "the balances are more than 2^256 - 1 wei together"));
     }
     if let Some(face) = spec.coin_face
-        && !spec.alloc.get(&face).is_some_and(|account| !account.code.is_empty())
+        && spec.alloc.get(&face).is_none_or(|account| account.code.is_empty())
     {
         return Err(field("coin_face", format!("alloc gives {face} no code")));
     }
