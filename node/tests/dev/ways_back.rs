@@ -80,7 +80,8 @@ async fn a_reset_is_a_new_start() {
         dev.pay(ALICE, NOBODY).await;
         let id = dev.call("evm_snapshot", json!([])).await;
         dev.call("anvil_impersonateAccount", json!([NOBODY])).await;
-        dev.call(method, json!([])).await;
+        let nothing = if method == "anvil_reset" { json!([]) } else { json!([{ "forking": {} }]) };
+        dev.call(method, nothing).await;
         assert_eq!((dev.height().await, dev.balance(NOBODY).await), (0, 0));
         assert_eq!(dev.call("eth_getBlockByNumber", json!(["latest", false])).await, genesis);
         assert_eq!(dev.call("eth_accounts", json!([])).await.as_array().unwrap().len(), 10);

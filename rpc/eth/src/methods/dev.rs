@@ -167,8 +167,9 @@ async fn revert(api: Arc<Api>, args: Args) -> Result<bool, Failure> {
 }
 
 async fn reset(api: Arc<Api>, args: Args) -> Result<bool, Failure> {
-    let options: Option<Value> = args.optional(0)?;
-    if options.is_some_and(|options| options.get("forking").is_some_and(|fork| !fork.is_null())) {
+    let options: Value = args.optional(0)?.unwrap_or_default();
+    // viem names a fork of nothing when it means none.
+    if ["jsonRpcUrl", "blockNumber"].iter().any(|part| !options["forking"][*part].is_null()) {
         return Err(Failure::refused("this node does not fork other chains"));
     }
     with(api, |node| node.reset().map(|()| true)).await
