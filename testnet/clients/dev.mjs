@@ -7,8 +7,9 @@ import {
   parseEther,
   publicActions,
   walletActions,
+  webSocket,
 } from "viem";
-import { expect, expectEqual, readOptions, refusalOf, run } from "./session.mjs";
+import { Inbox, expect, expectEqual, readOptions, refusalOf, run } from "./session.mjs";
 
 const options = readOptions();
 const NOBODY = "0x00000000000000000000000000000000000000b0";
@@ -80,10 +81,22 @@ await run("viem on a development node", async (step) => {
   expectEqual("from", sent.from, NOBODY);
   await dev.stopImpersonatingAccount({ address: NOBODY });
 
-  step("ways back");
+  step("ways back, and subscriptions that go on");
+  const live = await webSocket(options.ws)({ chain }).value.getRpcClient();
+  const heads = new Inbox();
+  const socket = live.socket;
+  socket.addEventListener("message", ({ data }) => {
+    const { params } = JSON.parse(data);
+    if (params?.result?.hash) heads.push(params.result.hash);
+  });
+  await live.requestAsync({ body: { method: "eth_subscribe", params: ["newHeads"] } });
   await dev.revert({ id: start });
   expectEqual("height", await height(), before);
   expectEqual("balance", await balance(), 0n);
+  await dev.sendTransaction({ account: alice, to: NOBODY, value: 9n });
+  const head = await dev.getBlock({ blockNumber: before + 1n });
+  await heads.find("the new block at an old height", (hash) => hash === head.hash);
+  live.close();
   await dev.reset();
   expectEqual("the start", await height(), 0n);
 });
