@@ -3,6 +3,7 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -29,11 +30,15 @@ pub(crate) struct Dev {
     pub(crate) welcome: String,
     client: reqwest::Client,
     child: Child,
+    /// Of a killed process nobody else removes the temporary folder.
+    folder: TempDir,
 }
 
 impl Dev {
     pub(crate) async fn start(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(QENEX)
+            .env("TMPDIR", folder.path())
             .args(["dev", "--port", "0", "--stop-with-stdin"])
             .args(args)
             .stdin(Stdio::piped())
@@ -57,7 +62,7 @@ impl Dev {
         // Whoever prints into a pipe that nobody reads stops.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, welcome, client, child }
+        Self { url, welcome, client, child, folder }
     }
 
     pub(crate) async fn in_folder(folder: &Path, args: &[&str]) -> Self {
@@ -70,6 +75,8 @@ impl Dev {
         drop(self.child.stdin.take());
         let status = timeout(LIMIT, self.child.wait()).await.unwrap().unwrap();
         assert!(status.success(), "{status}");
+        let left = std::fs::read_dir(self.folder.path()).unwrap().count();
+        assert_eq!(left, 0, "a temporary chain is gone when the node stops");
     }
 
     async fn answer(&self, method: &str, params: Value) -> Value {
