@@ -5,7 +5,7 @@ DATADIR ?= data/testnet
 VALIDATORS ?= 4
 QENEX = $(CARGO_TARGET_DIR)/release/qenex
 
-.PHONY: help setup build run test lint test-rust test-contracts test-clients bench figures load clean
+.PHONY: help setup build run dev test lint test-rust test-contracts test-clients bench figures load clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -19,6 +19,9 @@ build: ## the qenex binary
 
 run: build ## a local network of four validators, until Ctrl-C
 	$(QENEX) testnet run --validators $(VALIDATORS) --datadir $(DATADIR)
+
+dev: build ## a node for development: instant blocks, no consensus, until Ctrl-C
+	$(QENEX) dev
 
 test: setup lint test-contracts test-clients test-rust ## everything that must pass
 

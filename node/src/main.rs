@@ -1,6 +1,7 @@
 //! The `qenex` binary: one program to run a validator, a local network, and to measure them.
 //!
-//! `cli/` is the command line, `run.rs` wires a node, `consensus/` drives the BFT machine.
+//! `cli/` is the command line, `run.rs` wires a node, `consensus/` drives the BFT machine;
+//! `dev/` is a node without consensus for one developer.
 
 mod accounts;
 mod cli;
@@ -9,6 +10,7 @@ mod config;
 mod consensus;
 mod control;
 mod db_key;
+mod dev;
 mod disk;
 mod fetch;
 mod gossip;

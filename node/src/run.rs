@@ -23,7 +23,7 @@ use qenex_crypto::CommitteeVerifier;
 use qenex_exec::Chain;
 use qenex_net::{NetConfig, NetEvent, Network, NetworkHandle, PeerConfig};
 use qenex_pool::{Pool, PoolConfig};
-use qenex_rpc_eth::{NodeInfo, RpcContext};
+use qenex_rpc_eth::{ChainSource, NodeInfo, RpcContext};
 use qenex_rpc_rest::{
     ApiKey, Gateway, Idempotency, OpsContext, RestConfig, RestContext, serve, serve_ops,
 };
@@ -377,7 +377,7 @@ impl Servers {
             }
         };
         let context = RpcContext {
-            chain: shared.chain.clone(),
+            chain: ChainSource::Only(shared.chain.clone()),
             pool: shared.pool.clone(),
             accounts: Arc::new(accounts.clone()),
             heads: shared.heads.clone(),

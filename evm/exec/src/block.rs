@@ -126,8 +126,7 @@ impl Execution {
         self.gas_limit.saturating_sub(self.gas_used)
     }
 
-    /// The state with the block's effects so far, to be tampered with.
-    #[cfg(test)]
+    /// The state with the block's effects so far, to be changed by hand.
     pub(crate) fn database(&mut self) -> &mut BlockState {
         &mut self.evm.ctx.journaled_state.database
     }

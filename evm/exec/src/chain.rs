@@ -145,6 +145,23 @@ impl Chain {
         Self::start(Rules::Qenex(spec), store, header, &genesis, options)
     }
 
+    /// Opens a chain for one developer, on which state can be set by hand, as [`Chain::open_with`] does
+    /// one of a network.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::open`].
+    pub fn open_development(
+        spec: Arc<ChainSpec>,
+        store: Store,
+        genesis: &StateChanges,
+        options: TreeOptions,
+    ) -> Result<Self, ExecError> {
+        let network = spec.digest().map_err(ExecError::state)?;
+        let header = genesis_header(&spec, network, genesis_root(genesis));
+        Self::start(Rules::Development(spec), store, header, genesis, options)
+    }
+
     /// Opens a chain with Ethereum's rules, as [`Chain::open`] does one of ours.
     ///
     /// # Errors
@@ -700,7 +717,7 @@ impl Chain {
         hash: B256,
         attributes: BlockAttributes,
     ) -> Result<Header, ExecError> {
-        let Rules::Qenex(spec) = &self.rules else {
+        let Some(spec) = self.rules.spec() else {
             return Err(ExecError::State("no blocks are made on an Ethereum chain".into()));
         };
         Ok(Header {
@@ -749,7 +766,7 @@ fn genesis_root(changes: &StateChanges) -> B256 {
 }
 
 /// A header with what execution gave.
-fn complete(header: Header, sealing: &Sealing) -> Header {
+pub(crate) fn complete(header: Header, sealing: &Sealing) -> Header {
     Header {
         state_root: sealing.state.root(),
         transactions_root: sealing.transactions_root,

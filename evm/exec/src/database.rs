@@ -151,7 +151,12 @@ impl BlockState {
         Ok(())
     }
 
-    /// Sets an account for a simulation (`eth_call` state overrides).
+    /// Whether there is such an account now.
+    pub(crate) fn exists(&mut self, address: Address) -> Result<bool, StateUnavailable> {
+        Ok(self.load(address)?.current.is_some())
+    }
+
+    /// Sets an account for a simulation (`eth_call` state overrides), or by hand.
     pub(crate) fn override_account(
         &mut self,
         address: Address,

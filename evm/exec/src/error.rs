@@ -45,6 +45,9 @@ pub enum ExecError {
         /// The block.
         number: u64,
     },
+    /// State cannot be set by hand in this way. Only on chains for development.
+    #[error("{0}")]
+    ByHand(String),
     /// The node cannot read or write its own state. It must stop: its peers would disagree.
     #[error("state unavailable: {0}")]
     State(String),

@@ -50,6 +50,9 @@ pub(crate) fn evm<INSP>(
             // [`TransactionBounds`], which `block.rs` keeps, stand in EIP-7825's place.
             cfg.tx_gas_limit_cap = Some(u64::MAX);
         }
+        if rules.contracts_send() {
+            cfg.disable_eip3607 = true;
+        }
         if mode == Mode::Simulation {
             cfg.disable_nonce_check = true;
             cfg.tx_chain_id_check = false;

@@ -19,7 +19,7 @@ impl Rules {
     #[must_use]
     pub fn config(&self, genesis: B256, genesis_time: u64, now: u64) -> Option<EthConfig> {
         let (blocks, times) = match self {
-            Self::Qenex(_) => (Vec::new(), Vec::new()),
+            Self::Qenex(_) | Self::Development(_) => (Vec::new(), Vec::new()),
             Self::Ethereum(rules) => rules.fork_points(genesis_time),
         };
         let (past, future) = times.split_at(times.partition_point(|time| *time <= now));
@@ -48,7 +48,7 @@ impl Rules {
             contracts.push((SystemContract::HistoryStorage, eip2935::HISTORY_STORAGE_ADDRESS));
         }
         match self {
-            Self::Qenex(_) => precompiles
+            Self::Qenex(_) | Self::Development(_) => precompiles
                 .extend(engine_addresses().map(|address| (format!("ENGINE_{address}"), address))),
             Self::Ethereum(rules) if spec >= SpecId::PRAGUE => contracts.extend([
                 (

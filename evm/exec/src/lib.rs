@@ -12,6 +12,7 @@ mod call_many;
 mod chain;
 mod codec;
 mod database;
+mod development;
 mod engines;
 mod error;
 mod ethereum;

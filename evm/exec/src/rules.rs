@@ -23,6 +23,9 @@ pub(crate) const SPEC: SpecId = SpecId::OSAKA;
 pub enum Rules {
     /// QENEX: Osaka from the first block, the financial engines, no blobs, no withdrawals.
     Qenex(Arc<ChainSpec>),
+    /// QENEX on the machine of one developer: as above, but contracts may send transactions (no
+    /// EIP-3607), and state may be set by hand (`development.rs`). No validator opens such a chain.
+    Development(Arc<ChainSpec>),
     /// Ethereum, with the forks of a geth genesis and without engines.
     Ethereum(Arc<EthereumRules>),
 }
@@ -32,7 +35,7 @@ impl Rules {
     #[must_use]
     pub fn spec(&self) -> Option<&ChainSpec> {
         match self {
-            Self::Qenex(spec) => Some(spec),
+            Self::Qenex(spec) | Self::Development(spec) => Some(spec),
             Self::Ethereum(_) => None,
         }
     }
@@ -41,7 +44,7 @@ impl Rules {
     #[must_use]
     pub fn chain_id(&self) -> u64 {
         match self {
-            Self::Qenex(spec) => spec.chain_id,
+            Self::Qenex(spec) | Self::Development(spec) => spec.chain_id,
             Self::Ethereum(rules) => rules.chain_id(),
         }
     }
@@ -50,7 +53,7 @@ impl Rules {
     #[must_use]
     pub fn next_base_fee(&self, parent: &Header) -> u64 {
         match self {
-            Self::Qenex(spec) => next_base_fee(parent, spec),
+            Self::Qenex(spec) | Self::Development(spec) => next_base_fee(parent, spec),
             Self::Ethereum(rules) => rules.next_base_fee(parent).unwrap_or_default(),
         }
     }
@@ -60,27 +63,32 @@ impl Rules {
     #[must_use]
     pub fn blob_params(&self, timestamp: u64) -> Option<BlobParams> {
         match self {
-            Self::Qenex(_) => Some(BlobParams::prague()),
+            Self::Qenex(_) | Self::Development(_) => Some(BlobParams::prague()),
             Self::Ethereum(rules) => rules.blob_params(timestamp),
         }
     }
 
     /// Whether a block follows proof of stake: Ethereum's are told by their difficulty (EIP-3675).
     pub(crate) fn is_merged(&self, header: &Header) -> bool {
-        matches!(self, Self::Qenex(_)) || header.difficulty.is_zero()
+        self.has_engines() || header.difficulty.is_zero()
     }
 
     /// The EVM's rules in a block. `merged`: it follows proof of stake.
     pub(crate) fn spec_id(&self, number: u64, timestamp: u64, merged: bool) -> SpecId {
         match self {
-            Self::Qenex(_) => SPEC,
+            Self::Qenex(_) | Self::Development(_) => SPEC,
             Self::Ethereum(rules) => rules.spec_id(number, timestamp, merged),
         }
     }
 
     /// Whether calls reach the financial engines.
     pub(crate) const fn has_engines(&self) -> bool {
-        matches!(self, Self::Qenex(_))
+        matches!(self, Self::Qenex(_) | Self::Development(_))
+    }
+
+    /// Whether accounts with code may send transactions.
+    pub(crate) const fn contracts_send(&self) -> bool {
+        matches!(self, Self::Development(_))
     }
 }
 

@@ -15,7 +15,7 @@ use alloy_primitives::Bytes;
 use anyhow::{Context, Result, bail};
 use qenex_exec::{Chain, ExecError, Imported};
 use qenex_pool::{Pool, PoolConfig};
-use qenex_rpc_eth::{Namespace, NodeInfo, RpcConfig, RpcContext};
+use qenex_rpc_eth::{ChainSource, Namespace, NodeInfo, RpcConfig, RpcContext};
 use qenex_store::{Store, StoreOptions};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -215,7 +215,7 @@ fn serve(datadir: &Path, http: SocketAddr, api: &[String]) -> Result<()> {
     let head = chain.head();
     let pool = PoolConfig::new(chain.rules().chain_id(), head.header.gas_limit, 0);
     let context = RpcContext {
-        chain: chain.clone(),
+        chain: ChainSource::Only(chain.clone()),
         pool: Arc::new(Pool::new(pool)),
         accounts: Arc::new(HeadAccounts(chain.clone())),
         heads: broadcast::channel(16).0,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod db;
+mod dev;
 mod eth;
 mod evm;
 mod genesis;
@@ -27,6 +28,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Run a validator.
     Node(node::Args),
+    /// Run a node for development: instant blocks, no consensus, time and state at your command.
+    Dev(dev::Args),
     /// Run a local network of real processes.
     Testnet {
         #[command(subcommand)]
@@ -84,6 +87,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<()> {
         match self.command {
             Command::Node(args) => args.run(),
+            Command::Dev(args) => args.run(),
             Command::Testnet { command } => command.run(),
             Command::Keys { command } => command.run(),
             Command::Genesis { command } => command.run(),

@@ -8,11 +8,11 @@ use std::{
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::B256;
 use parking_lot::Mutex;
-use qenex_exec::{Chain, ExecError, SealedBlock, Stop, TraceBounds};
+use qenex_exec::{ExecError, SealedBlock, Stop, TraceBounds};
 
 use crate::{
-    RpcConfig, RpcContext, admission::Admission, args::Args, error::Failure, filters::Filters,
-    lane::Lane,
+    RpcConfig, RpcContext, admission::Admission, args::Args, development::CurrentChain,
+    error::Failure, filters::Filters, lane::Lane,
 };
 
 /// Blocks this far below the head are in memory, decoded; older ones are read from disk.
@@ -51,8 +51,8 @@ impl Api {
         })
     }
 
-    pub(crate) fn chain(&self) -> &Chain {
-        &self.context.chain
+    pub(crate) fn chain(&self) -> CurrentChain<'_> {
+        self.context.chain.now()
     }
 
     /// Height of the last final block.

@@ -128,6 +128,15 @@ impl From<ExecError> for Failure {
     }
 }
 
+impl From<crate::DevelopmentError> for Failure {
+    fn from(error: crate::DevelopmentError) -> Self {
+        match error {
+            crate::DevelopmentError::Refused(message) => Self::refused(message),
+            crate::DevelopmentError::Failed(message) => Self::internal(message),
+        }
+    }
+}
+
 impl From<SimulateError> for Failure {
     fn from(error: SimulateError) -> Self {
         match error {

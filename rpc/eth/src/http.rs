@@ -71,7 +71,7 @@ fn health(context: &RpcContext) -> serde_json::Value {
     let syncing = context.info.syncing();
     json!({
         "status": if syncing.is_some() { "syncing" } else { "ok" },
-        "height": context.chain.head().header.number,
+        "height": context.chain.now().head().header.number,
         "peers": context.info.peer_count(),
     })
 }

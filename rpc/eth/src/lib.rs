@@ -6,6 +6,7 @@
 //!
 //! - `server.rs`: binding, limits, start and stop; `http.rs`: the two plain GET routes.
 //! - `middleware.rs`: unknown methods, batches, metrics; `args.rs`, `error.rs`: parameters, errors.
+//! - `development.rs`: what a development node can do, and a validator never.
 //! - `namespace.rs`: which methods are served at all.
 //! - `api.rs`: what methods share; `methods/`: the methods; `convert.rs`: blocks as clients see them.
 //! - `admission.rs`: raw transactions of all connections in few large batches to the pool.
@@ -15,6 +16,7 @@ mod admission;
 mod api;
 mod args;
 mod convert;
+mod development;
 mod error;
 mod filters;
 mod http;
@@ -29,12 +31,13 @@ mod subscribe;
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use alloy_primitives::{B256, Bytes, U256};
-use qenex_exec::{Chain, ExecError, SealedBlock};
+use qenex_exec::{ExecError, SealedBlock};
 use qenex_pool::{AccountReader, Pool};
 use qenex_types::PooledTransaction;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+pub use development::{ChainSource, Development, DevelopmentError, Mining};
 pub use namespace::Namespace;
 pub use server::{RpcError, RpcHandle, serve};
 
@@ -159,7 +162,7 @@ pub trait NodeInfo: Send + Sync {
 /// What the methods work on.
 pub struct RpcContext {
     /// Final blocks and state.
-    pub chain: Arc<Chain>,
+    pub chain: ChainSource,
     /// Pending transactions.
     pub pool: Arc<Pool>,
     /// Accounts of the final head, for admission to the pool.

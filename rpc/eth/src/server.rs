@@ -144,7 +144,10 @@ pub async fn serve(config: RpcConfig, context: Arc<RpcContext>) -> Result<RpcHan
     subscribe::register(&mut module, Arc::clone(&hub))?;
     // The layer knows the names of what is served, and passes on nothing else.
     let served = |name: &&'static str| {
-        Namespace::of(name).is_some_and(|namespace| api.config.namespaces.contains(&namespace))
+        // Those of a development node are only there where they are meant to be.
+        methods::dev::is_own(name)
+            || Namespace::of(name)
+                .is_some_and(|namespace| api.config.namespaces.contains(&namespace))
     };
     let names: Vec<&'static str> = module.method_names().filter(served).collect();
     let rpc_layer = RpcLayer::new(Arc::clone(&api), names.into_iter());

@@ -129,6 +129,8 @@ impl Hub {
         mut pending: Receiver<PooledTransaction>,
     ) {
         let mut next = api.height().saturating_add(1);
+        let put_back = || api.context.chain.development().map_or(0, |node| node.times_put_back());
+        let mut seen = put_back();
         let mut syncing = api.context.info.syncing().is_some();
         let mut clock = interval(SYNC_CHECK);
         loop {
@@ -136,7 +138,14 @@ impl Hub {
                 biased;
                 head = heads.recv() => match head {
                     Err(RecvError::Closed) => return,
-                    Ok(_) | Err(RecvError::Lagged(_)) => next = self.on_head(api, next),
+                    Ok(head) => {
+                        if std::mem::replace(&mut seen, put_back()) != seen {
+                            // Blocks of these heights were reported, but they are gone.
+                            next = head.header.number;
+                        }
+                        next = self.on_head(api, next);
+                    }
+                    Err(RecvError::Lagged(_)) => next = self.on_head(api, next),
                 },
                 tx = pending.recv() => match tx {
                     Err(RecvError::Closed) => return,

@@ -81,11 +81,11 @@ async fn what_is_still_being_fetched_is_not_denied() {
         hashes.push(old.send(transfer(old.chain_id(), nonce)).await);
         old.mine();
     }
-    let theirs = &old.context.chain;
+    let theirs = &old.chain;
     let spec = qenex_genesis::development(Vec::new(), alice().address(), 1_700_000_000_000);
     let config = RpcConfig::new("127.0.0.1:0".parse().unwrap());
     let node = Node::over(fetched(theirs), spec, config).await;
-    let chain = &node.context.chain;
+    let chain = &node.chain;
     assert_eq!((chain.head().header.number, chain.missing_blocks()), (STATE + 1, 1..FIRST));
     assert_eq!(chain.state_floor(), STATE);
     assert_eq!(
@@ -173,7 +173,7 @@ fn a_fetched_database_is_verified_with_and_without_its_old_blocks() {
         }
         old
     });
-    let theirs = &old.context.chain;
+    let theirs = &old.chain;
     let folder = fetched(theirs);
     let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
     let verified = || verify_chain(&store, &mut |_, _| ());
@@ -200,7 +200,7 @@ fn receipts_and_transactions_must_be_those_of_the_header() {
         old.mine();
         old
     });
-    let chain = &old.context.chain;
+    let chain = &old.chain;
     let [first, second] = [1, 2].map(|n| chain.block(n).unwrap().unwrap().encode());
     let [of_first, of_second] = [1, 2].map(|n| chain.encoded_receipts(n).unwrap().unwrap());
     assert!(record_unexecuted(&second, &of_second, proof()).is_ok());

@@ -776,6 +776,32 @@ async fn the_documentation_names_every_method() {
     }
 }
 
+/// `docs/dev.md` names every method of a development node, and a validator serves none of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_has_no_method_of_a_development_node() {
+    let source = include_str!("../src/methods/dev.rs");
+    let (_, table) = source.split_once("register!(module {").unwrap();
+    let (table, _) = table.split_once("});").unwrap();
+    let registered: BTreeSet<&str> = table.split('"').skip(1).step_by(2).collect();
+    assert!(registered.len() > 35, "{}", registered.len());
+
+    let docs = include_str!("../../../docs/dev.md");
+    let (_, rest) = docs.split_once("## Methods").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let named: BTreeSet<&str> =
+        rows.flat_map(|names| names.split('`').filter(|name| name.contains('_'))).collect();
+    assert_eq!(named, registered);
+
+    let node = Node::start().await;
+    for method in registered.into_iter().filter(|method| *method != "eth_accounts") {
+        let (code, message, _) = node.fail(method, json!([])).await;
+        let words = format!("the method {method} does not exist/is not available");
+        assert_eq!((code, message), (-32_601, words));
+    }
+    assert_eq!(node.call("eth_accounts", json!([])).await, json!([]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_too_much_waits_and_only_named_origins_ask() {
     let node = Node::with(|_, config| {

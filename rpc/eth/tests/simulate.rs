@@ -61,7 +61,7 @@ async fn a_real_block_simulated_has_its_roots_and_gas() {
     node.mine();
 
     for number in [1, 2] {
-        let block = node.context.chain.block(number).unwrap().unwrap();
+        let block = node.chain.block(number).unwrap().unwrap();
         let simulated = again(&node, &block).await;
 
         for (field, real) in [
@@ -116,7 +116,7 @@ async fn blocks_build_on_each_other_and_gaps_are_filled() {
     let blocks = blocks.as_array().unwrap();
     let numbers: Vec<_> = blocks.iter().map(|block| &block["number"]).collect();
     assert_eq!(numbers, ["0x1", "0x2", "0x3"], "number 2 fills the gap");
-    assert_eq!(blocks[0]["parentHash"], json!(node.context.chain.head().hash));
+    assert_eq!(blocks[0]["parentHash"], json!(node.chain.head().hash));
     assert_eq!(blocks[1]["parentHash"], blocks[0]["hash"]);
     assert_eq!(blocks[2]["parentHash"], blocks[1]["hash"]);
     assert_eq!(blocks[0]["baseFeePerGas"], "0x0");
@@ -133,7 +133,7 @@ async fn blocks_build_on_each_other_and_gaps_are_filled() {
     assert_eq!(blocks[2]["calls"][0]["status"], "0x1", "paid with what block 1 brought");
     assert_eq!(blocks[2]["calls"][1]["returnData"], blocks[1]["hash"]);
     assert_eq!(blocks[2]["calls"][2]["returnData"], blocks[0]["hash"]);
-    assert_eq!(node.context.chain.head().header.number, 0, "nothing was written");
+    assert_eq!(node.chain.head().header.number, 0, "nothing was written");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,7 +245,7 @@ async fn many_calls_build_on_each_other_in_and_after_a_block() {
         node.send(transfer(node.chain_id(), nonce)).await;
     }
     node.mine();
-    let to = node.context.chain.head().transactions[0].inner().to().unwrap();
+    let to = node.chain.head().transactions[0].inner().to().unwrap();
     // Counts its calls in slot 0 and returns the count; returns number and time of the block.
     let (counter, clock) = (Address::repeat_byte(0xc1), Address::repeat_byte(0xc2));
     let overrides = json!({
@@ -264,7 +264,7 @@ async fn many_calls_build_on_each_other_in_and_after_a_block() {
         },
     ]);
     let done = node.call("eth_callMany", json!([bundles, {}, overrides])).await;
-    let header = node.context.chain.head().header.clone();
+    let header = node.chain.head().header.clone();
     let at =
         |number: u64, time: u64| json!({ "value": format!("{}{:x}", word(number), word(time)) });
     assert_eq!(
@@ -283,7 +283,7 @@ async fn many_calls_build_on_each_other_in_and_after_a_block() {
     // What the recipient of the block's three payments has after so many of them.
     let reader = Address::with_last_byte(0xc3);
     let ask = json!([{ "transactions": [{ "to": reader, "input": to.into_word() }] }]);
-    let value = node.context.chain.head().transactions[0].inner().value();
+    let value = node.chain.head().transactions[0].inner().value();
     let before: U256 =
         serde_json::from_value(node.call("eth_getBalance", json!([to, "0x0"])).await).unwrap();
     for (index, paid) in [(0, 0), (1, 1), (3, 3), (-1, 3)] {

@@ -165,9 +165,9 @@ async fn every_tracer_of_geth_is_there() {
 async fn traces_of_the_past_agree_with_its_receipts() {
     let (node, _, _, _) = node().await;
     let options = json!({ "tracer": "callTracer" });
-    let head = node.context.chain.head().header.number;
+    let head = node.chain.head().header.number;
     for number in 1..=head {
-        let block = node.context.chain.block(number).unwrap().unwrap();
+        let block = node.chain.block(number).unwrap().unwrap();
         let height = format!("{number:#x}");
         let all = node.call("debug_traceBlockByNumber", json!([height, options])).await;
         let same = node.call("debug_traceBlockByHash", json!([block.hash, options])).await;
@@ -302,7 +302,7 @@ async fn otterscan_finds_what_it_asks_for() {
     assert_eq!(node.call("ots_hasCode", json!([caller, "0x1"])).await, false);
     let made = node.call("ots_getContractCreator", json!([caller])).await;
     assert_eq!(made["creator"], json!(alice().address()));
-    let creation = node.context.chain.block(2).unwrap().unwrap();
+    let creation = node.chain.block(2).unwrap().unwrap();
     assert_eq!(made["hash"], json!(creation.transactions[0].inner().tx_hash()));
     assert_eq!(node.call("ots_getContractCreator", json!([alice().address()])).await, Value::Null);
     let entries = node.call("ots_traceTransaction", json!([hash])).await;

@@ -12,6 +12,8 @@ module.exports = {
           "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
       ],
     },
+    // `qenex dev` signs for its accounts itself.
+    dev: { url: process.env.QENEX_RPC ?? "http://127.0.0.1:8545" },
   },
   mocha: { timeout: 60_000 },
 };

@@ -40,6 +40,7 @@ use crate::{
 
 mod at_rest;
 mod costs;
+mod development;
 mod histories;
 mod speed;
 

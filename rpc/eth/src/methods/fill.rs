@@ -15,9 +15,19 @@ use crate::{api::Api, args::Args, error::Failure};
 /// Fills in what a request leaves out, in geth's order: fees, nonce, gas, chain id. Answers the
 /// unsigned transaction as an object and in its binary form.
 pub(super) async fn fill(api: Arc<Api>, args: Args) -> Result<Value, Failure> {
-    let mut request: TransactionRequest = args.get(0)?;
+    let unsigned = filled(&api, args.get(0)?).await?;
+    let unsigned = unsigned.into_envelope(Signature::new(U256::ZERO, U256::ZERO, false));
+    let raw = alloy_primitives::Bytes::from(unsigned.encoded_2718());
+    Ok(json!({ "raw": raw, "tx": unsigned }))
+}
+
+/// The transaction of a request, complete but for the signature.
+pub(super) async fn filled(
+    api: &Arc<Api>,
+    mut request: TransactionRequest,
+) -> Result<TypedTransaction, Failure> {
     // Contradictions are refused in the words of a call.
-    call::request(&api, request.clone())?;
+    call::request(api, request.clone())?;
     let from = request.from.unwrap_or_default();
     if request.to.is_none() && request.input.input().is_none_or(|data| data.is_empty()) {
         return Err(Failure::refused("contract creation without any data provided"));
@@ -25,11 +35,11 @@ pub(super) async fn fill(api: Arc<Api>, args: Args) -> Result<Value, Failure> {
     if request.gas_price.is_none() {
         let tip = match request.max_priority_fee_per_gas {
             Some(tip) => tip,
-            None => fees::tip(&api).await?,
+            None => fees::tip(api).await?,
         };
         request.max_priority_fee_per_gas = Some(tip);
         // Twice the base fee: enough for six full blocks to come.
-        let usual = u128::from(fees::upcoming_base_fee(&api)).saturating_mul(2).saturating_add(tip);
+        let usual = u128::from(fees::upcoming_base_fee(api)).saturating_mul(2).saturating_add(tip);
         let most = *request.max_fee_per_gas.get_or_insert(usual);
         if most < tip {
             let message = format!("maxFeePerGas ({most}) < maxPriorityFeePerGas ({tip})");
@@ -57,9 +67,5 @@ pub(super) async fn fill(api: Arc<Api>, args: Args) -> Result<Value, Failure> {
         })
         .await?;
     request.input.normalize_input();
-    let filled: TypedTransaction =
-        request.build_consensus_tx().map_err(|error| Failure::refused(error.error))?;
-    let unsigned = filled.into_envelope(Signature::new(U256::ZERO, U256::ZERO, false));
-    let raw = alloy_primitives::Bytes::from(unsigned.encoded_2718());
-    Ok(json!({ "raw": raw, "tx": unsigned }))
+    request.build_consensus_tx().map_err(|error| Failure::refused(error.error))
 }

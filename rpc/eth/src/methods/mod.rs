@@ -3,6 +3,7 @@
 mod blocks;
 mod call;
 mod debug;
+pub(crate) mod dev;
 mod fees;
 mod fill;
 mod ledger;
@@ -169,6 +170,9 @@ pub(crate) fn module(api: Arc<Api>) -> Result<RpcModule<Api>, RegisterMethodErro
         "ots_getTransactionBySenderAndNonce" (2) => ots::transaction_by_sender,
         "ots_getContractCreator" (1) => ots::contract_creator,
     });
+    if api.context.chain.development().is_some() {
+        dev::register(&mut module)?;
+    }
     register_modules(&mut module, &api.config.namespaces)?;
     Ok(module)
 }

@@ -12,7 +12,7 @@ use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use qenex_exec::{BlockAttributes, BuildLimits, Candidates, Chain, ExecError, SealedBlock};
 use qenex_pool::{AccountReader, AccountState, Best, Pool, PoolConfig};
-use qenex_rpc_eth::{NodeInfo, RpcConfig, RpcContext, RpcHandle, serve};
+use qenex_rpc_eth::{ChainSource, NodeInfo, RpcConfig, RpcContext, RpcHandle, serve};
 use qenex_store::{Store, StoreOptions};
 use qenex_types::{ChainSpec, PooledTransaction, Transaction};
 use serde_json::{Value, json};
@@ -89,6 +89,7 @@ impl Candidates for FromPool<'_> {
 
 pub(crate) struct Node {
     pub(crate) context: Arc<RpcContext>,
+    pub(crate) chain: Arc<Chain>,
     pub(crate) rpc: RpcHandle,
     pub(crate) gossiped: Arc<Mutex<Vec<Bytes>>>,
     pub(crate) client: reqwest::Client,
@@ -148,7 +149,7 @@ impl Node {
         let sink = Arc::clone(&gossiped);
         let context = Arc::new(RpcContext {
             accounts: Arc::new(Accounts(Arc::clone(&chain))),
-            chain,
+            chain: ChainSource::Only(Arc::clone(&chain)),
             pool: Arc::new(Pool::new(pool_config)),
             heads: broadcast::channel(64).0,
             pending: broadcast::channel(4_096).0,
@@ -159,11 +160,11 @@ impl Node {
         let rpc = serve(config, Arc::clone(&context)).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let time = AtomicU64::new(1_700_000_001);
-        Self { context, rpc, gossiped, client, time, _folder: folder }
+        Self { context, chain, rpc, gossiped, client, time, _folder: folder }
     }
 
     pub(crate) fn chain_id(&self) -> u64 {
-        self.context.chain.rules().chain_id()
+        self.chain.rules().chain_id()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -172,7 +173,7 @@ impl Node {
 
     /// Makes what is in the pool the next final block.
     pub(crate) fn mine(&self) -> Arc<SealedBlock> {
-        let (chain, pool) = (&self.context.chain, &self.context.pool);
+        let (chain, pool) = (&self.chain, &self.context.pool);
         let head = chain.head();
         let base_fee = chain.rules().next_base_fee(&head.header);
         let attributes = BlockAttributes {

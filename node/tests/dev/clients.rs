@@ -1,0 +1,78 @@
+//! People's tools on a development node: Cast, Forge, viem and Hardhat.
+
+use std::path::{Path, PathBuf};
+
+use tokio::{process::Command, time::timeout};
+
+use crate::harness::{ALICE, BOB, Dev, LIMIT};
+
+/// The key of [`ALICE`].
+const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/// A path of the workspace, whose packages must have been installed.
+fn workspace(path: &str, packages: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let installed = root.join(packages).join("node_modules");
+    assert!(installed.is_dir(), "{} is missing: run `scripts/setup test`", installed.display());
+    root.join(path)
+}
+
+/// What a program wrote; it must have succeeded.
+async fn text_of(command: &mut Command) -> String {
+    let output = timeout(LIMIT, command.kill_on_drop(true).output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}\n{said}\n{errors}", command.as_std());
+    said
+}
+
+fn foundry(tool: &str, url: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(workspace(&format!("contracts/bin/{tool}"), "contracts"));
+    command.current_dir(workspace("contracts", "contracts"));
+    command.args(args).args(["--rpc-url", url]);
+    command
+}
+
+#[tokio::test]
+async fn foundry_deploys_and_moves_time() {
+    let dev = Dev::start(&[]).await;
+    let cast =
+        async |args: &[&str]| text_of(&mut foundry("cast", &dev.url, args)).await.trim().to_owned();
+    let script = ["script", "script/DeployQXC.s.sol", "--broadcast", "--private-key", KEY];
+    let said = text_of(&mut foundry("forge", &dev.url, &script)).await;
+    assert!(said.contains("ONCHAIN EXECUTION COMPLETE & SUCCESSFUL"), "{said}");
+    let height: u128 = cast(&["block-number"]).await.parse().unwrap();
+    assert!(height >= 1);
+
+    let id = cast(&["rpc", "evm_snapshot"]).await;
+    cast(&["send", "--unlocked", "--from", BOB, ALICE, "--value", "1ether"]).await;
+    assert_eq!(cast(&["block-number"]).await, (height + 1).to_string());
+    cast(&["rpc", "anvil_mine", "0x5"]).await;
+    assert_eq!(cast(&["block-number"]).await, (height + 6).to_string());
+    assert_eq!(cast(&["rpc", "evm_revert", id.trim_matches('"')]).await, "true");
+    assert_eq!(cast(&["block-number"]).await, height.to_string());
+    cast(&["rpc", "evm_increaseTime", "3600"]).await;
+    cast(&["send", ALICE, "--value", "1", "--private-key", KEY]).await;
+    assert_eq!(cast(&["block-number"]).await, (height + 1).to_string());
+}
+
+#[tokio::test]
+async fn viem_has_its_test_client() {
+    let dev = Dev::start(&[]).await;
+    let mut node = Command::new("node");
+    node.arg(workspace("testnet/clients/dev.mjs", "testnet/clients")).args(["--rpc", &dev.url]);
+    let said = text_of(&mut node).await;
+    assert!(said.contains("viem on a development node: ok in "), "{said}");
+}
+
+#[tokio::test]
+async fn hardhat_runs_a_project_with_fixtures() {
+    let dev = Dev::start(&[]).await;
+    let folder = workspace("testnet/clients/hardhat", "testnet/clients/hardhat");
+    let mut hardhat = Command::new(folder.join("node_modules/.bin/hardhat"));
+    hardhat.args(["test", "--no-compile", "--network", "dev", "dev/network.cjs"]);
+    hardhat.current_dir(folder).env("QENEX_RPC", &dev.url);
+    hardhat.env("HARDHAT_DISABLE_TELEMETRY_PROMPT", "true");
+    let said = text_of(&mut hardhat).await;
+    assert!(said.contains("4 passing"), "{said}");
+}
