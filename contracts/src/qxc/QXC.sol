@@ -25,7 +25,7 @@ import {StakeVotes} from "./StakeVotes.sol";
 /// which contract is the coin's face. Until then there is no owner, no reward, and everything else works.
 ///
 /// No guard against reentrance: the only code called is the engine's, and that calls nobody.
-contract QXC is StakeVotes, Ownable2Step, IQXCToken {
+contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     /// @notice Both rates together are 100 % a year at most, basis points.
     uint256 public constant MAX_RATE = 10_000;
 
