@@ -154,7 +154,14 @@ async fn foundry(net: &Net, wallet: &Wallet) {
     let url = net.rpc(2);
     let said = text_of(
         tool("forge")
-            .args(["create", "src/examples/ExampleToken.sol:ExampleToken", "--rpc-url", &url, "--private-key", &key])
+            .args([
+                "create",
+                "src/examples/ExampleToken.sol:ExampleToken",
+                "--rpc-url",
+                &url,
+                "--private-key",
+                &key,
+            ])
             .args(["--broadcast", "--constructor-args", &holder]),
     )
     .await;
