@@ -18,31 +18,44 @@ library ExpiringVotes {
         uint208 votes;
     }
 
-    /// @param history Checkpoints, each later than the one before.
+    /// @dev The last checkpoint and the number of those before it. One slot, so that adding reads and writes no other
+    /// but the new one.
+    struct Head {
+        uint48 time;
+        uint128 votes;
+        uint80 count;
+    }
+
+    /// @param head The last checkpoint; of time 0: there is none.
+    /// @param past Those before it, each later than the one before.
     /// @param ends Votes that end at the first second of a day (counted from 1970), by day.
     struct Trace {
-        Checkpoint[] history;
+        Head head;
+        mapping(uint256 index => Checkpoint) past;
         mapping(uint256 day => uint256 votes) ends;
     }
 
-    /// @notice Votes now. `self` has none in the future, so this is its last checkpoint less what ended.
+    /// @notice Votes now.
     function current(Trace storage self) internal view returns (uint256) {
-        uint256 length = self.history.length;
-        return length == 0 ? 0 : _running(self, length - 1, block.timestamp);
+        Head memory head = self.head;
+        return _running(self, head.time, head.votes, block.timestamp);
     }
 
     /// @notice Votes at the end of second `time`, which must have passed.
     function at(Trace storage self, uint256 time) internal view returns (uint256) {
+        Head memory head = self.head;
+        if (head.time <= time) return _running(self, head.time, head.votes, time);
         // Checkpoints before `low` are at `time` or earlier, those from `high` on later.
         uint256 low = 0;
-        uint256 high = self.history.length;
+        uint256 high = head.count;
         while (low < high) {
-            // The end of the history is asked for most: look there first.
-            uint256 middle = high == self.history.length ? high - 1 : (low + high) / 2;
-            if (self.history[middle].time > time) high = middle;
+            uint256 middle = (low + high) / 2;
+            if (self.past[middle].time > time) high = middle;
             else low = middle + 1;
         }
-        return low == 0 ? 0 : _running(self, low - 1, time);
+        if (low == 0) return 0;
+        Checkpoint memory checkpoint = self.past[low - 1];
+        return _running(self, checkpoint.time, checkpoint.votes, time);
     }
 
     /// @notice Adds votes that end on `day`, which is in the future, no more than `MAX_DAYS` away.
@@ -53,29 +66,31 @@ library ExpiringVotes {
 
     /// @notice Makes `votes` the current number. The caller keeps `ends` in step.
     function push(Trace storage self, uint256 votes) internal {
-        uint256 length = self.history.length;
-        // Safe: votes are sums of stakes, each counted once, and those are less than 2^96 together.
-        Checkpoint memory checkpoint = Checkpoint(uint48(block.timestamp), uint208(votes));
-        if (length > 0 && self.history[length - 1].time == checkpoint.time) {
-            self.history[length - 1] = checkpoint;
-        } else {
-            self.history.push(checkpoint);
+        Head memory head = self.head;
+        if (head.time != block.timestamp) {
+            if (head.time > 0) {
+                self.past[head.count] = Checkpoint(head.time, head.votes);
+                head.count++;
+            }
+            head.time = uint48(block.timestamp);
         }
+        // Safe: votes are sums of stakes, each counted once, and those are less than 2^96 together.
+        head.votes = uint128(votes);
+        self.head = head;
     }
 
-    /// @dev The votes of a checkpoint that have not ended by `time`.
-    function _running(Trace storage self, uint256 index, uint256 time)
+    /// @dev What of the `votes` of a checkpoint at second `from` has not ended by `time`.
+    function _running(Trace storage self, uint256 from, uint256 votes, uint256 time)
         private
         view
-        returns (uint256 votes)
+        returns (uint256)
     {
-        Checkpoint storage checkpoint = self.history[index];
-        uint256 first = checkpoint.time / 1 days + 1;
-        votes = checkpoint.votes;
+        uint256 first = from / 1 days + 1;
         uint256 last = time / 1 days;
         if (last > first + MAX_DAYS) last = first + MAX_DAYS;
         for (uint256 day = first; day <= last && votes > 0; day++) {
             votes -= self.ends[day];
         }
+        return votes;
     }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IERC5805} from "@openzeppelin/contracts/interfaces/IERC5805.sol";
 import {CoinFace} from "./CoinFace.sol";
 import {ExpiringVotes} from "./ExpiringVotes.sol";
@@ -39,9 +40,11 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
     /// @param start When it was made.
     /// @param lock Seconds.
     /// @param rate Reward as a fraction of the amount, 10^-9.
-    /// @param lastEnd When the last of this stake's and all earlier ones' locks is over, seconds after `start`.
+    /// @param lastEnd When the last of this stake's and all earlier ones' locks is over, seconds after `start`; in an
+    /// account's first stake: of all stakes it has made.
     /// @param count In an account's first stake: how many it has made. Else 0.
     /// @param unstaked Whether it was paid back.
+    /// @param delegates In an account's first stake (which may not be made yet): whether it delegates its votes.
     struct Stake {
         uint96 amount;
         uint40 start;
@@ -50,6 +53,7 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         uint32 lastEnd;
         uint16 count;
         bool unstaked;
+        bool delegates;
     }
 
     /// @dev Never shortened: it is the history of votes.
@@ -73,9 +77,8 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
 
     /// @notice Votes of an account now: its own unless it delegates them, and those delegated to it.
     function getVotes(address account) public view returns (uint256) {
-        uint256 own = _delegates[account].latest() == 0
-            ? _running(account, _stakes[account][0].count, block.timestamp)
-            : 0;
+        Stake memory first = _stakes[account][0];
+        uint256 own = first.delegates ? 0 : _running(account, first.count, block.timestamp);
         return own + _received[account].current();
     }
 
@@ -137,33 +140,56 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         returns (uint256 index, uint256 day)
     {
         mapping(uint256 => Stake) storage list = _stakes[owner];
+        Stake memory first = list[0];
+        index = first.count;
         uint256 end = block.timestamp + lock;
-        uint256 lastEnd = end;
-        index = list[0].count;
-        if (index > 0) {
-            if (index == type(uint16).max) revert TooManyStakes(index);
-            uint256 before = _lastEnd(list[index - 1]);
-            if (before > end) lastEnd = before;
-            if (index >= MAX_RUNNING && _lastEnd(list[index - MAX_RUNNING]) > block.timestamp) {
-                revert TooManyStakes(MAX_RUNNING);
-            }
-            list[0].count = uint16(index + 1);
-        }
         // Safe: the caller keeps to 96 bits of amount and 32 of rate; a lock, and so what is left of the
-        // longest, is at most MAX_LOCK, 26 bits; 16 bits of count were checked.
-        list[index] = Stake({
+        // longest, is at most MAX_LOCK, 26 bits.
+        Stake memory made = Stake({
             amount: uint96(amount),
             start: uint40(block.timestamp),
             lock: uint32(lock),
             rate: uint32(rate),
-            lastEnd: uint32(lastEnd - block.timestamp),
-            count: index == 0 ? 1 : 0,
-            unstaked: false
+            lastEnd: uint32(lock),
+            count: 1,
+            unstaked: false,
+            delegates: first.delegates
         });
+        if (index > 0) {
+            made.lastEnd = uint32(_count(list, first, end) - block.timestamp);
+            made.count = 0;
+            made.delegates = false;
+        }
+        list[index] = made;
         day = end / 1 days;
         _total.add(amount, day);
-        address delegatee = address(_delegates[owner].latest());
-        if (delegatee != address(0)) _received[delegatee].add(amount, day);
+        if (first.delegates) _receive(owner, amount, day);
+    }
+
+    function _receive(address owner, uint256 amount, uint256 day) private {
+        _received[address(_delegates[owner].latest())].add(amount, day);
+    }
+
+    /// @dev Makes room for one more stake in a list that has one.
+    /// @return lastEnd When the locks of all, the one to come included, are over.
+    function _count(mapping(uint256 => Stake) storage list, Stake memory first, uint256 end)
+        private
+        returns (uint256 lastEnd)
+    {
+        uint256 count = first.count;
+        if (count == type(uint16).max) revert TooManyStakes(count);
+        if (count >= MAX_RUNNING && _lastEnd(list, count - MAX_RUNNING) > block.timestamp) {
+            revert TooManyStakes(MAX_RUNNING);
+        }
+        lastEnd = uint256(first.start) + first.lastEnd;
+        if (end > lastEnd) {
+            lastEnd = end;
+            // 136 years from the first stake on.
+            first.lastEnd = SafeCast.toUint32(end - first.start);
+        }
+        // Safe: compared above.
+        first.count = uint16(count + 1);
+        list[0] = first;
     }
 
     function _delegate(address account, address to) private {
@@ -175,6 +201,7 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         if (from == to) return;
         // Safe: the present fits in 96 bits.
         _delegates[account].push(uint96(block.timestamp), uint160(to));
+        _stakes[account][0].delegates = to != address(0);
         ExpiringVotes.Trace storage source = _received[from];
         ExpiringVotes.Trace storage target = _received[to];
         uint256 sourceVotes = source.current();
@@ -183,7 +210,7 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         uint256 moved = 0;
         for (uint256 next = list[0].count; next > 0; next--) {
             Stake storage made = list[next - 1];
-            if (_lastEnd(made) <= block.timestamp) break;
+            if (_lastEnd(list, next - 1) <= block.timestamp) break;
             uint256 day = _votesUntil(made) / 1 days;
             if (day * 1 days <= block.timestamp) continue;
             uint256 amount = made.amount;
@@ -208,7 +235,7 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         mapping(uint256 => Stake) storage list = _stakes[account];
         for (; count > 0; count--) {
             Stake storage made = list[count - 1];
-            if (_lastEnd(made) <= time) break;
+            if (_lastEnd(list, count - 1) <= time) break;
             if (_votesUntil(made) > time) votes += made.amount;
         }
     }
@@ -229,8 +256,14 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         return (uint256(made.start) + made.lock) / 1 days * 1 days;
     }
 
-    function _lastEnd(Stake memory made) private pure returns (uint256) {
-        return uint256(made.start) + made.lastEnd;
+    /// @dev When the locks of a stake and of all that its owner made before are over.
+    function _lastEnd(mapping(uint256 => Stake) storage list, uint256 index)
+        private
+        view
+        returns (uint256)
+    {
+        Stake storage made = list[index];
+        return uint256(made.start) + (index == 0 ? made.lock : made.lastEnd);
     }
 
     function _requirePast(uint256 timepoint) private view {

@@ -88,9 +88,8 @@ contract CoinFaceTest is QxcFixture {
             0x5158f00000000000000000000000000000000001
         ];
         for (uint256 i = 0; i < refused.length; i++) {
-            bytes memory reason = abi.encodeWithSelector(
-                IERC20Errors.ERC20InvalidReceiver.selector, refused[i]
-            );
+            bytes memory reason =
+                abi.encodeWithSelector(IERC20Errors.ERC20InvalidReceiver.selector, refused[i]);
             vm.expectRevert(reason);
             vm.prank(alice);
             token.transfer(refused[i], 1);

@@ -42,9 +42,7 @@ contract StakingTest is QxcFixture {
         early = bound(early, 1, lock);
         stake(alice, amount, lock);
         vm.warp(START + lock - early);
-        vm.expectRevert(
-            abi.encodeWithSelector(IStaking.StakeLocked.selector, 0, START + lock)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IStaking.StakeLocked.selector, 0, START + lock));
         vm.prank(alice);
         token.unstake(0);
         vm.warp(START + lock);
@@ -79,9 +77,7 @@ contract StakingTest is QxcFixture {
         vm.expectRevert(IStaking.ZeroAmount.selector);
         token.stake(0, 1 days);
         uint256 most = type(uint96).max;
-        vm.expectRevert(
-            abi.encodeWithSelector(IStaking.AmountTooLarge.selector, most, most + 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IStaking.AmountTooLarge.selector, most, most + 1));
         token.stake(most + 1, 1 days);
         uint256[3] memory locks = [uint256(0), 1 days - 1, 730 days + 1];
         for (uint256 i = 0; i < locks.length; i++) {
@@ -105,7 +101,9 @@ contract StakingTest is QxcFixture {
     }
 
     function test_TheListIsReadInPages() public {
-        for (uint256 i = 1; i <= 5; i++) stake(alice, i, i * 1 days);
+        for (uint256 i = 1; i <= 5; i++) {
+            stake(alice, i, i * 1 days);
+        }
         IStaking.StakeInfo[] memory page = token.stakesOf(alice, 1, 3);
         assertEq(page.length, 3);
         for (uint256 i = 0; i < 3; i++) {
@@ -121,7 +119,9 @@ contract StakingTest is QxcFixture {
     function test_AnAccountRunsSoManyStakesAtATime() public {
         uint256 most = token.MAX_RUNNING();
         stake(alice, 1, 10 days);
-        for (uint256 i = 1; i < most; i++) stake(alice, 1, 1 days);
+        for (uint256 i = 1; i < most; i++) {
+            stake(alice, 1, 1 days);
+        }
         vm.expectRevert(abi.encodeWithSelector(IStaking.TooManyStakes.selector, most));
         vm.prank(alice);
         token.stake(1, 1 days);
@@ -135,15 +135,11 @@ contract StakingTest is QxcFixture {
         stake(alice, 1, 1 days);
         vm.warp(START + 1 days);
         // The record of the first stake has the number of all: the 16 bits before the last byte.
-        bytes32 slot = keccak256(
-            abi.encode(uint256(0), keccak256(abi.encode(alice, uint256(4))))
-        );
+        bytes32 slot = keccak256(abi.encode(uint256(0), keccak256(abi.encode(alice, uint256(4)))));
         uint256 word = uint256(vm.load(address(token), slot));
         vm.store(address(token), slot, bytes32(word | (uint256(0xffff) << 232)));
         assertEq(token.stakeCount(alice), type(uint16).max);
-        vm.expectRevert(
-            abi.encodeWithSelector(IStaking.TooManyStakes.selector, type(uint16).max)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IStaking.TooManyStakes.selector, type(uint16).max));
         vm.prank(alice);
         token.stake(1, 1 days);
     }
@@ -236,9 +232,7 @@ contract StakingTest is QxcFixture {
         fund(WEALTH);
         setRates(333, 777);
         uint256 together = token.quoteReward(first + second, 100 days);
-        assertLe(
-            token.quoteReward(first, 100 days) + token.quoteReward(second, 100 days), together
-        );
+        assertLe(token.quoteReward(first, 100 days) + token.quoteReward(second, 100 days), together);
     }
 
     function test_FundingTakesWholeGweiAndTheRestIsSweptLater() public {
@@ -280,9 +274,7 @@ contract StakingTest is QxcFixture {
     }
 
     function test_OnlyTheOwnerSetsRatesAndWithinBounds() public {
-        vm.expectRevert(
-            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice));
         vm.prank(alice);
         token.setRewardRates(1, 1);
         vm.startPrank(owner);

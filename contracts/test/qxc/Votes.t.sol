@@ -74,7 +74,9 @@ contract VotesTest is QxcFixture {
         vm.warp(START + 40);
         delegate(alice, alice);
         vm.warp(START + 400 days);
-        for (uint256 i = 0; i < 3; i++) unstake(alice, i);
+        for (uint256 i = 0; i < 3; i++) {
+            unstake(alice, i);
+        }
         uint256[6] memory times = [START, START + 9, START + 10, START + 25, START + 35, START + 45];
         uint256[6] memory ofAlice = [uint256(1 ether), 1 ether, 3 ether, 0, 0, 7 ether];
         uint256[6] memory ofBob = [uint256(0), 0, 0, 3 ether, 7 ether, 0];
@@ -161,7 +163,9 @@ contract VotesTest is QxcFixture {
     }
 
     function test_AFullListOfStakesIsDelegated() public {
-        for (uint256 i = 0; i < token.MAX_RUNNING(); i++) stake(alice, 1 ether, (i + 2) * 1 days);
+        for (uint256 i = 0; i < token.MAX_RUNNING(); i++) {
+            stake(alice, 1 ether, (i + 2) * 1 days);
+        }
         uint256 before = gasleft();
         delegate(alice, bob);
         assertLt(before - gasleft(), 2_000_000);
