@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Packed} from "./Packed.sol";
+
 /// @title The history of a sum of votes each of which ends on a day that is known when it begins
 /// @notice A checkpoint says how many votes there were at the end of a second; `ends` says how many end on which
 /// day. The votes at a second are those of the last checkpoint before it, less those that have ended since. So votes
@@ -9,52 +11,42 @@ pragma solidity 0.8.37;
 /// before its end only, and each of those made a checkpoint. Reading costs at most `MAX_DAYS` + 1 slots, and
 /// that only if there was no checkpoint for as long.
 library ExpiringVotes {
+    using Packed for uint256;
+    using Packed for Packed.Head;
+
     /// @notice Votes last this many days at most.
     uint256 internal constant MAX_DAYS = 730;
 
-    /// @dev One slot.
-    struct Checkpoint {
-        uint48 time;
-        uint208 votes;
-    }
-
-    /// @dev The last checkpoint and the number of those before it. One slot, so that adding reads and writes no other
-    /// but the new one.
-    struct Head {
-        uint48 time;
-        uint128 votes;
-        uint80 count;
-    }
-
-    /// @param head The last checkpoint; of time 0: there is none.
-    /// @param past Those before it, each later than the one before.
+    /// @param head The last checkpoint and the number of those before it (`Packed.Head`): adding reads and writes
+    /// no other but the new one.
+    /// @param past Those before it, each later than the one before; as `head`, without the number.
     /// @param ends Votes that end at the first second of a day (counted from 1970), by day.
     struct Trace {
-        Head head;
-        mapping(uint256 index => Checkpoint) past;
+        uint256 head;
+        mapping(uint256 index => uint256) past;
         mapping(uint256 day => uint256 votes) ends;
     }
 
     /// @notice Votes now.
     function current(Trace storage self) internal view returns (uint256) {
-        Head memory head = self.head;
+        Packed.Head memory head = self.head.toHead();
         return _running(self, head.time, head.votes, block.timestamp);
     }
 
     /// @notice Votes at the end of second `time`, which must have passed.
     function at(Trace storage self, uint256 time) internal view returns (uint256) {
-        Head memory head = self.head;
+        Packed.Head memory head = self.head.toHead();
         if (head.time <= time) return _running(self, head.time, head.votes, time);
         // Checkpoints before `low` are at `time` or earlier, those from `high` on later.
         uint256 low = 0;
         uint256 high = head.count;
         while (low < high) {
             uint256 middle = (low + high) / 2;
-            if (self.past[middle].time > time) high = middle;
+            if (self.past[middle].toHead().time > time) high = middle;
             else low = middle + 1;
         }
         if (low == 0) return 0;
-        Checkpoint memory checkpoint = self.past[low - 1];
+        Packed.Head memory checkpoint = self.past[low - 1].toHead();
         return _running(self, checkpoint.time, checkpoint.votes, time);
     }
 
@@ -66,17 +58,17 @@ library ExpiringVotes {
 
     /// @notice Makes `votes` the current number. The caller keeps `ends` in step.
     function push(Trace storage self, uint256 votes) internal {
-        Head memory head = self.head;
+        Packed.Head memory head = self.head.toHead();
         if (head.time != block.timestamp) {
             if (head.time > 0) {
-                self.past[head.count] = Checkpoint(head.time, head.votes);
+                self.past[head.count] = Packed.Head(head.time, 0, head.votes).pack();
                 head.count++;
             }
             head.time = uint48(block.timestamp);
         }
         // Safe: votes are sums of stakes, each counted once, and those are less than 2^96 together.
         head.votes = uint128(votes);
-        self.head = head;
+        self.head = head.pack();
     }
 
     /// @dev What of the `votes` of a checkpoint at second `from` has not ended by `time`.

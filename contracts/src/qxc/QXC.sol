@@ -8,6 +8,7 @@ import {QenexAddresses} from "../../interfaces/QenexAddresses.sol";
 import {CoinFace} from "./CoinFace.sol";
 import {IQXCToken} from "./IQXCToken.sol";
 import {IStaking} from "./IStaking.sol";
+import {Packed} from "./Packed.sol";
 import {StakeVotes} from "./StakeVotes.sol";
 
 /// @title QXC: the coin of QENEX as an ERC-20, with stakes, rewards and votes
@@ -26,6 +27,10 @@ import {StakeVotes} from "./StakeVotes.sol";
 ///
 /// No guard against reentrance: the only code called is the engine's, and that calls nobody.
 contract QXC is Ownable2Step, StakeVotes, IQXCToken {
+    using Packed for uint256;
+    using Packed for Packed.Stake;
+    using Packed for Packed.Pool;
+
     /// @notice Both rates together are 100 % a year at most, basis points.
     uint256 public constant MAX_RATE = 10_000;
 
@@ -35,20 +40,6 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     uint256 private constant RATE_UNIT = 1e9;
     uint8 private constant ADMIN = 1;
 
-    /// @dev One slot.
-    /// @param staked Wei of stakes that are not paid back.
-    /// @param reserved Gwei promised to them.
-    /// @param free Gwei that is not promised.
-    /// @param base Basis points a year.
-    /// @param bonus Basis points a year for the longest lock.
-    struct Pool {
-        uint96 staked;
-        uint64 reserved;
-        uint64 free;
-        uint16 base;
-        uint16 bonus;
-    }
-
     /// @notice There is an owner already.
     error AlreadyInitialised(address owner);
     /// @notice The caller is no admin of the network.
@@ -56,7 +47,8 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     /// @notice Without an owner the rates would stay for ever.
     error OwnerRequired();
 
-    Pool private _pool;
+    /// @dev Stakes and rewards in sum, and rates (`Packed.Pool`).
+    uint256 private _pool;
 
     /// @param owner_ Who sets the reward rates: the timelock of governance.
     constructor(address owner_) Ownable(owner_) {}
@@ -101,19 +93,20 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     /// @inheritdoc IQXCToken
     function unstake(uint256 stakeIndex) external {
         if (stakeIndex >= stakeCount(msg.sender)) revert UnknownStake(msg.sender, stakeIndex);
-        Stake memory made = _stakes[msg.sender][stakeIndex];
+        Packed.Stake memory made = _stakes[msg.sender][stakeIndex].toStake();
         if (made.unstaked) revert AlreadyUnstaked(stakeIndex);
         uint256 unlockTime = uint256(made.start) + made.lock;
         if (block.timestamp < unlockTime) revert StakeLocked(stakeIndex, unlockTime);
 
         // Its votes are over already.
-        _stakes[msg.sender][stakeIndex].unstaked = true;
+        made.unstaked = true;
+        _stakes[msg.sender][stakeIndex] = made.pack();
         uint256 reward = _reward(made.amount, made.rate);
-        Pool memory pool = _pool;
+        Packed.Pool memory pool = _pool.toPool();
         pool.staked -= made.amount;
         // Safe: no more than was set aside.
         pool.reserved -= uint64(reward / UNIT);
-        _pool = pool;
+        _pool = pool.pack();
         emit Unstaked(msg.sender, stakeIndex, made.amount, reward);
         _move(address(this), msg.sender, made.amount + reward);
     }
@@ -125,7 +118,7 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
 
     /// @inheritdoc IStaking
     function sweep() external {
-        Pool memory pool = _pool;
+        Packed.Pool memory pool = _pool.toPool();
         uint256 known = pool.staked + (uint256(pool.reserved) + pool.free) * UNIT;
         _fund(address(this).balance - known);
     }
@@ -136,7 +129,9 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
             revert RateTooHigh(MAX_RATE, base > MAX_RATE ? base : bonus);
         }
         // Safe: MAX_RATE has 14 bits.
-        (_pool.base, _pool.bonus) = (uint16(base), uint16(bonus));
+        Packed.Pool memory pool = _pool.toPool();
+        (pool.base, pool.bonus) = (uint16(base), uint16(bonus));
+        _pool = pool.pack();
         emit RewardRatesSet(base, bonus);
     }
 
@@ -147,39 +142,40 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
 
     /// @inheritdoc IStaking
     function totalStaked() external view returns (uint256) {
-        return _pool.staked;
+        return _pool.toPool().staked;
     }
 
     /// @inheritdoc IStaking
     function rewardsReserved() external view returns (uint256) {
-        return _pool.reserved * UNIT;
+        return _pool.toPool().reserved * UNIT;
     }
 
     /// @inheritdoc IStaking
     function rewardsFree() external view returns (uint256) {
-        return _pool.free * UNIT;
+        return _pool.toPool().free * UNIT;
     }
 
     /// @inheritdoc IStaking
     function rewardRates() external view returns (uint256 base, uint256 bonus) {
-        return (_pool.base, _pool.bonus);
+        Packed.Pool memory pool = _pool.toPool();
+        return (pool.base, pool.bonus);
     }
 
     /// @inheritdoc IStaking
     function quoteReward(uint256 amount, uint256 lockPeriod) external view returns (uint256) {
         _requireStakable(amount, lockPeriod);
-        return _reward(amount, _rate(_pool, amount, lockPeriod));
+        return _reward(amount, _rate(_pool.toPool(), amount, lockPeriod));
     }
 
     /// @inheritdoc IStaking
     function stakeCount(address owner_) public view returns (uint256) {
-        return _stakes[owner_][0].count;
+        return _stakes[owner_][0].toStake().count;
     }
 
     /// @inheritdoc IStaking
     function stakeOf(address owner_, uint256 index) public view returns (StakeInfo memory) {
         if (index >= stakeCount(owner_)) revert UnknownStake(owner_, index);
-        Stake memory made = _stakes[owner_][index];
+        Packed.Stake memory made = _stakes[owner_][index].toStake();
         return StakeInfo({
             index: index,
             amount: made.amount,
@@ -207,7 +203,7 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
 
     function _stake(uint256 amount, uint256 lock, uint256 leastReward) private {
         _requireStakable(amount, lock);
-        Pool memory pool = _pool;
+        Packed.Pool memory pool = _pool.toPool();
         uint256 rate = _rate(pool, amount, lock);
         uint256 reward = _reward(amount, rate);
         if (reward < leastReward) revert RewardTooSmall(leastReward, reward);
@@ -217,7 +213,7 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
         pool.staked += uint96(amount);
         pool.reserved += uint64(reward / UNIT);
         pool.free -= uint64(reward / UNIT);
-        _pool = pool;
+        _pool = pool.pack();
         emit Staked(msg.sender, index, amount, reward, block.timestamp + lock, day * 1 days);
         _move(msg.sender, address(this), amount);
     }
@@ -226,10 +222,12 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     function _fund(uint256 value) private {
         uint256 units = value / UNIT;
         if (units == 0) revert ZeroAmount();
-        uint256 most = type(uint64).max - _pool.free;
+        Packed.Pool memory pool = _pool.toPool();
+        uint256 most = type(uint64).max - pool.free;
         if (units > most) revert AmountTooLarge(most * UNIT, value);
         // Safe: compared just above.
-        _pool.free += uint64(units);
+        pool.free += uint64(units);
+        _pool = pool.pack();
         emit RewardsFunded(msg.sender, units * UNIT);
     }
 
@@ -241,7 +239,11 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
 
     /// @dev The reward of a new stake as a fraction, 10^-9, rounded down, for the pool:
     /// (base + bonus * lock / MAX_LOCK) a year, for the years of the lock; at most what the pool has free.
-    function _rate(Pool memory pool, uint256 amount, uint256 lock) private pure returns (uint256) {
+    function _rate(Packed.Pool memory pool, uint256 amount, uint256 lock)
+        private
+        pure
+        returns (uint256)
+    {
         uint256 full = (pool.base * MAX_LOCK + pool.bonus * lock) * lock * RATE_UNIT
             / (MAX_LOCK * 365 days * 10_000);
         uint256 affordable = uint256(pool.free) * UNIT * RATE_UNIT / amount;

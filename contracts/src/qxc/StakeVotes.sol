@@ -8,6 +8,7 @@ import {IERC5805} from "@openzeppelin/contracts/interfaces/IERC5805.sol";
 import {CoinFace} from "./CoinFace.sol";
 import {ExpiringVotes} from "./ExpiringVotes.sol";
 import {IStaking} from "./IStaking.sol";
+import {Packed} from "./Packed.sol";
 
 /// @title Voting power of locked stakes, with its past
 /// @notice A stake has its amount in votes from the second it is made to the last midnight (UTC) within its lock.
@@ -21,6 +22,8 @@ import {IStaking} from "./IStaking.sol";
 abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
     using Checkpoints for Checkpoints.Trace160;
     using ExpiringVotes for ExpiringVotes.Trace;
+    using Packed for uint256;
+    using Packed for Packed.Stake;
 
     /// @notice Shortest lock, seconds.
     uint256 public constant MIN_LOCK = 1 days;
@@ -35,29 +38,8 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
     /// @notice Votes are known for seconds that are over.
     error ERC5805FutureLookup(uint256 timepoint, uint48 clock);
 
-    /// @dev One slot.
-    /// @param amount Wei.
-    /// @param start When it was made.
-    /// @param lock Seconds.
-    /// @param rate Reward as a fraction of the amount, 10^-9.
-    /// @param lastEnd When the last of this stake's and all earlier ones' locks is over, seconds after `start`; in an
-    /// account's first stake: of all stakes it has made.
-    /// @param count In an account's first stake: how many it has made. Else 0.
-    /// @param unstaked Whether it was paid back.
-    /// @param delegates In an account's first stake (which may not be made yet): whether it delegates its votes.
-    struct Stake {
-        uint96 amount;
-        uint40 start;
-        uint32 lock;
-        uint32 rate;
-        uint32 lastEnd;
-        uint16 count;
-        bool unstaked;
-        bool delegates;
-    }
-
-    /// @dev Never shortened: it is the history of votes.
-    mapping(address owner => mapping(uint256 index => Stake)) internal _stakes;
+    /// @dev Stakes (`Packed.Stake`). Never shortened: they are the history of votes.
+    mapping(address owner => mapping(uint256 index => uint256)) internal _stakes;
     /// @dev Who votes for an account, by time; zero: itself.
     mapping(address owner => Checkpoints.Trace160) private _delegates;
     /// @dev Votes of others.
@@ -77,7 +59,7 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
 
     /// @notice Votes of an account now: its own unless it delegates them, and those delegated to it.
     function getVotes(address account) public view returns (uint256) {
-        Stake memory first = _stakes[account][0];
+        Packed.Stake memory first = _stakes[account][0].toStake();
         uint256 own = first.delegates ? 0 : _running(account, first.count, block.timestamp);
         return own + _received[account].current();
     }
@@ -139,13 +121,13 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         internal
         returns (uint256 index, uint256 day)
     {
-        mapping(uint256 => Stake) storage list = _stakes[owner];
-        Stake memory first = list[0];
+        mapping(uint256 => uint256) storage list = _stakes[owner];
+        Packed.Stake memory first = list[0].toStake();
         index = first.count;
         uint256 end = block.timestamp + lock;
         // Safe: the caller keeps to 96 bits of amount and 32 of rate; a lock, and so what is left of the
         // longest, is at most MAX_LOCK, 26 bits.
-        Stake memory made = Stake({
+        Packed.Stake memory made = Packed.Stake({
             amount: uint96(amount),
             start: uint40(block.timestamp),
             lock: uint32(lock),
@@ -160,7 +142,7 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
             made.count = 0;
             made.delegates = false;
         }
-        list[index] = made;
+        list[index] = made.pack();
         day = end / 1 days;
         _total.add(amount, day);
         if (first.delegates) _receive(owner, amount, day);
@@ -172,10 +154,11 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
 
     /// @dev Makes room for one more stake in a list that has one.
     /// @return lastEnd When the locks of all, the one to come included, are over.
-    function _count(mapping(uint256 => Stake) storage list, Stake memory first, uint256 end)
-        private
-        returns (uint256 lastEnd)
-    {
+    function _count(
+        mapping(uint256 => uint256) storage list,
+        Packed.Stake memory first,
+        uint256 end
+    ) private returns (uint256 lastEnd) {
         uint256 count = first.count;
         if (count == type(uint16).max) revert TooManyStakes(count);
         if (count >= MAX_RUNNING && _lastEnd(list, count - MAX_RUNNING) > block.timestamp) {
@@ -189,7 +172,7 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         }
         // Safe: compared above.
         first.count = uint16(count + 1);
-        list[0] = first;
+        list[0] = first.pack();
     }
 
     function _delegate(address account, address to) private {
@@ -201,15 +184,17 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         if (from == to) return;
         // Safe: the present fits in 96 bits.
         _delegates[account].push(uint96(block.timestamp), uint160(to));
-        _stakes[account][0].delegates = to != address(0);
+        Packed.Stake memory first = _stakes[account][0].toStake();
+        first.delegates = to != address(0);
+        _stakes[account][0] = first.pack();
         ExpiringVotes.Trace storage source = _received[from];
         ExpiringVotes.Trace storage target = _received[to];
         uint256 sourceVotes = source.current();
         uint256 targetVotes = target.current();
-        mapping(uint256 => Stake) storage list = _stakes[account];
+        mapping(uint256 => uint256) storage list = _stakes[account];
         uint256 moved = 0;
-        for (uint256 next = list[0].count; next > 0; next--) {
-            Stake storage made = list[next - 1];
+        for (uint256 next = first.count; next > 0; next--) {
+            Packed.Stake memory made = list[next - 1].toStake();
             if (_lastEnd(list, next - 1) <= block.timestamp) break;
             uint256 day = _votesUntil(made) / 1 days;
             if (day * 1 days <= block.timestamp) continue;
@@ -232,9 +217,9 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         view
         returns (uint256 votes)
     {
-        mapping(uint256 => Stake) storage list = _stakes[account];
+        mapping(uint256 => uint256) storage list = _stakes[account];
         for (; count > 0; count--) {
-            Stake storage made = list[count - 1];
+            Packed.Stake memory made = list[count - 1].toStake();
             if (_lastEnd(list, count - 1) <= time) break;
             if (_votesUntil(made) > time) votes += made.amount;
         }
@@ -242,27 +227,27 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
 
     /// @dev How many stakes an account had made by the end of second `time`.
     function _madeBy(address account, uint256 time) private view returns (uint256 low) {
-        mapping(uint256 => Stake) storage list = _stakes[account];
-        uint256 high = list[0].count;
+        mapping(uint256 => uint256) storage list = _stakes[account];
+        uint256 high = list[0].toStake().count;
         while (low < high) {
             uint256 middle = (low + high) / 2;
-            if (list[middle].start > time) high = middle;
+            if (list[middle].toStake().start > time) high = middle;
             else low = middle + 1;
         }
     }
 
     /// @dev Rounded down, for the protocol: votes never outlive the lock.
-    function _votesUntil(Stake memory made) internal pure returns (uint256) {
+    function _votesUntil(Packed.Stake memory made) internal pure returns (uint256) {
         return (uint256(made.start) + made.lock) / 1 days * 1 days;
     }
 
     /// @dev When the locks of a stake and of all that its owner made before are over.
-    function _lastEnd(mapping(uint256 => Stake) storage list, uint256 index)
+    function _lastEnd(mapping(uint256 => uint256) storage list, uint256 index)
         private
         view
         returns (uint256)
     {
-        Stake storage made = list[index];
+        Packed.Stake memory made = list[index].toStake();
         return uint256(made.start) + (index == 0 ? made.lock : made.lastEnd);
     }
 
