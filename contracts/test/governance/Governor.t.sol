@@ -148,7 +148,7 @@ contract GovernorTest is GovernanceFixture {
             abi.encodeWithSelector(IGovernor.GovernorOnlyExecutor.selector, address(this))
         );
         governor.setVotingPeriod(5);
-        uint256 before = block.timestamp;
+        uint256 before = vm.getBlockTimestamp();
         enact(
             proposal(
                 address(governor),
@@ -159,8 +159,8 @@ contract GovernorTest is GovernanceFixture {
         assertEq(governor.quorumFloor(), 9_000_000 ether);
         // Votes of the past have the quorum of the past.
         assertEq(governor.quorum(before), 3_500_000 ether);
-        vm.warp(block.timestamp + 1);
-        assertEq(governor.quorum(block.timestamp - 1), 9_000_000 ether);
+        vm.warp(before + 30 days);
+        assertEq(governor.quorum(before + 29 days), 9_000_000 ether);
         enact(
             proposal(
                 address(timelock), abi.encodeCall(timelock.updateDelay, (3 days)), "longer delay"

@@ -168,7 +168,8 @@ contract VotesTest is QxcFixture {
         }
         uint256 before = gasleft();
         delegate(alice, bob);
-        assertLt(before - gasleft(), 2_000_000);
+        // Without the optimizer too, as when coverage is measured.
+        assertLt(before - gasleft(), 3_000_000);
         assertVotes(0, 64 ether, 0);
         vm.warp(START + 33 days);
         assertEq(token.getVotes(bob), 32 ether);
