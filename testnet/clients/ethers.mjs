@@ -60,7 +60,7 @@ await run("ethers", async (step) => {
     return receipt;
   };
 
-  step("deploy QXC and Reverter");
+  step("deploy ExampleToken and Reverter");
   const deploy = async (name, nonce, args) => {
     const { abi, bytecode } = artifact(name);
     const contract = await new ContractFactory(abi, bytecode, wallet).deploy(...args);
@@ -70,7 +70,7 @@ await run("ethers", async (step) => {
     expect(`${name} has no code`, (await node.getCode(computed)).length > 2);
     return new Contract(computed, abi, wallet);
   };
-  const token = await deploy("QXC", 0, [wallet.address]);
+  const token = await deploy("ExampleToken", 0, [wallet.address]);
   const reverter = await deploy("Reverter", 1, []);
 
   step("subscribe to the token's events");

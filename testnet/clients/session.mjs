@@ -15,7 +15,7 @@ const DEV_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2f
 export const ALLOWANCE = 10n ** 18n;
 /** Native transfer to the recipient, in wei. */
 export const COINS = 123_456_789n;
-/** Token transfer to the recipient, in 10^-18 QXC. */
+/** Token transfer to the recipient, in its units. */
 export const TOKENS = 1_500_000_000_000_000_000n;
 
 /** The URLs and the funded key, from `--rpc`, `--ws`, `--key` or QENEX_RPC, QENEX_WS, QENEX_KEY. */

@@ -70,7 +70,7 @@ await run("viem", async (step) => {
     return receipt;
   };
 
-  step("deploy QXC and Reverter");
+  step("deploy ExampleToken and Reverter");
   const deploy = async (name, nonce, args) => {
     const { abi, bytecode } = artifact(name);
     const hash = await wallet.deployContract({ abi, bytecode, args });
@@ -81,7 +81,7 @@ await run("viem", async (step) => {
     expect(`${name} has no code`, code !== undefined && code.length > 2);
     return { abi, address: contractAddress };
   };
-  const token = await deploy("QXC", 0n, [worker.address]);
+  const token = await deploy("ExampleToken", 0n, [worker.address]);
   const reverter = await deploy("Reverter", 1n, []);
 
   step("subscribe to the token's events");

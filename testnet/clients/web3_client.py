@@ -93,7 +93,7 @@ def deploy(name, *args):
     return w3.eth.contract(address=receipt["contractAddress"], abi=abi)
 
 
-token = deploy("QXC", worker.address)
+token = deploy("ExampleToken", worker.address)
 reverter, probe = deploy("Reverter"), deploy("Probe")
 
 

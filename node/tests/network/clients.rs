@@ -154,7 +154,14 @@ async fn foundry(net: &Net, wallet: &Wallet) {
     let url = net.rpc(2);
     let said = text_of(
         tool("forge")
-            .args(["create", "src/QXC.sol:QXC", "--rpc-url", &url, "--private-key", &key])
+            .args([
+                "create",
+                "src/examples/ExampleToken.sol:ExampleToken",
+                "--rpc-url",
+                &url,
+                "--private-key",
+                &key,
+            ])
             .args(["--broadcast", "--constructor-args", &holder]),
     )
     .await;
@@ -163,13 +170,13 @@ async fn foundry(net: &Net, wallet: &Wallet) {
     let logs = tempfile::tempdir().unwrap();
     let said = text_of(
         tool("forge")
-            .args(["script", "script/DeployQXC.s.sol", "--rpc-url", &url, "--private-key", &key])
+            .args(["script", "script/DeployToken.s.sol", "--rpc-url", &url, "--private-key", &key])
             .args(["--broadcast", "--non-interactive"])
             .env("FOUNDRY_BROADCAST", logs.path()),
     )
     .await;
     assert!(said.contains("ONCHAIN EXECUTION COMPLETE & SUCCESSFUL"), "{said}");
-    let scripted = address_after("QXC at", &said);
+    let scripted = address_after("Token at", &said);
     assert_ne!(created, scripted);
 
     for token in [created, scripted] {

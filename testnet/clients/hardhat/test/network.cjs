@@ -21,7 +21,7 @@ describe("a QENEX network", () => {
       const contract = await new ethers.ContractFactory(...artifact(name), worker).deploy(...args);
       return contract.waitForDeployment();
     };
-    token = await deploy("QXC", worker.address);
+    token = await deploy("ExampleToken", worker.address);
     reverter = await deploy("Reverter");
     probe = await deploy("Probe");
   });

@@ -6,11 +6,11 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
-import {DeployQXC} from "../script/DeployQXC.s.sol";
-import {QXC} from "../src/QXC.sol";
+import {DeployToken} from "../../script/DeployToken.s.sol";
+import {ExampleToken} from "../../src/examples/ExampleToken.sol";
 
 /// @dev What the suites share: a token whose supply is Alice's, and permits signed by her.
-abstract contract QXCFixture is Test {
+abstract contract TokenFixture is Test {
     bytes32 internal constant PERMIT_TYPEHASH = keccak256(
         "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
     );
@@ -18,7 +18,7 @@ abstract contract QXCFixture is Test {
     uint256 internal constant CURVE_ORDER =
         0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
 
-    QXC internal token;
+    ExampleToken internal token;
     address internal alice;
     uint256 internal aliceKey;
     address internal bob = makeAddr("bob");
@@ -34,7 +34,7 @@ abstract contract QXCFixture is Test {
 
     function setUp() public virtual {
         (alice, aliceKey) = makeAddrAndKey("alice");
-        token = new QXC(alice);
+        token = new ExampleToken(alice);
     }
 
     /// @dev The digest of ERC-2612, computed from the standard's text and not with the library.
@@ -44,7 +44,7 @@ abstract contract QXCFixture is Test {
                 keccak256(
                     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
                 ),
-                keccak256("QENEX"),
+                keccak256("Example"),
                 keccak256("1"),
                 block.chainid,
                 address(token)
@@ -74,10 +74,10 @@ abstract contract QXCFixture is Test {
 }
 
 /// @dev ERC-20: supply, transfers, allowances.
-contract QXCTransferTest is QXCFixture {
+contract ExampleTokenTransferTest is TokenFixture {
     function test_TheWholeSupplyIsTheHoldersFromTheStart() public view {
-        assertEq(token.name(), "QENEX");
-        assertEq(token.symbol(), "QXC");
+        assertEq(token.name(), "Example");
+        assertEq(token.symbol(), "EXA");
         assertEq(token.decimals(), 18);
         assertEq(token.totalSupply(), 1_000_000_000 ether);
         assertEq(token.balanceOf(alice), token.totalSupply());
@@ -86,19 +86,19 @@ contract QXCTransferTest is QXCFixture {
     function test_ConstructionAnnouncesTheSupply() public {
         vm.expectEmit();
         emit IERC20.Transfer(address(0), bob, 1_000_000_000 ether);
-        new QXC(bob);
+        new ExampleToken(bob);
     }
 
     function test_TheZeroAddressCannotHoldTheSupply() public {
         vm.expectRevert(
             abi.encodeWithSelector(IERC20Errors.ERC20InvalidReceiver.selector, address(0))
         );
-        new QXC(address(0));
+        new ExampleToken(address(0));
     }
 
     function test_TheScriptGivesTheSupplyToTheConfiguredHolder() public {
-        vm.setEnv("QXC_HOLDER", vm.toString(carol));
-        QXC deployed = new DeployQXC().run();
+        vm.setEnv("TOKEN_HOLDER", vm.toString(carol));
+        ExampleToken deployed = new DeployToken().run();
         assertEq(deployed.balanceOf(carol), deployed.INITIAL_SUPPLY());
     }
 
@@ -194,10 +194,12 @@ contract QXCTransferTest is QXCFixture {
 }
 
 /// @dev ERC-2612: approvals by signature.
-contract QXCPermitTest is QXCFixture {
+contract ExampleTokenPermitTest is TokenFixture {
     function test_TheDomainIsThisTokenOnThisChain() public {
         bytes32 here = token.DOMAIN_SEPARATOR();
-        assertTrue(here != new QXC(alice).DOMAIN_SEPARATOR(), "another token, the same domain");
+        assertTrue(
+            here != new ExampleToken(alice).DOMAIN_SEPARATOR(), "another token, the same domain"
+        );
         vm.chainId(block.chainid + 1);
         assertTrue(here != token.DOMAIN_SEPARATOR(), "another chain, the same domain");
     }
