@@ -55,21 +55,14 @@ pub trait Host {
     /// [`HostError::Fatal`] if the state cannot be read.
     fn mark(&mut self, address: Address) -> Result<(), HostError>;
 
-    /// The native coin of an account, wei, charging as `BALANCE` does.
+    /// Moves native coin, wei, and runs no code, charging as a call with value does: for both accounts, for
+    /// the transfer, and for an account that comes into being. Returns what `from` had before; if that is
+    /// less than the amount, nothing has moved.
     ///
     /// # Errors
     ///
     /// As [`Self::sload`].
-    fn coin(&mut self, account: Address) -> Result<U256, HostError>;
-
-    /// Moves native coin and runs no code, charging as a call with value does: for both accounts, for the
-    /// transfer, and for an account that comes into being. False, and nothing moved, if `from` has too
-    /// little.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::sload`].
-    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError>;
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<U256, HostError>;
 
     /// Is told what the risk rules said of a payment. Nothing comes back, so nothing can depend on it:
     /// a chain has no use for it, whoever explains a score has.

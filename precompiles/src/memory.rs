@@ -289,23 +289,18 @@ impl Host for MemoryHost {
         Ok(())
     }
 
-    fn coin(&mut self, account: Address) -> Result<U256, HostError> {
-        self.look_at(account)?;
-        Ok(self.coin_of(account))
-    }
-
-    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError> {
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<U256, HostError> {
         self.look_at(from)?;
         self.look_at(to)?;
+        let (payer, payee) = (self.coin_of(from), self.coin_of(to));
         if amount.is_zero() {
-            return Ok(true);
+            return Ok(payer);
         }
         self.charge(CALL_VALUE)?;
-        let (payer, payee) = (self.coin_of(from), self.coin_of(to));
         if payee.is_zero() {
             self.charge(NEW_ACCOUNT)?;
         }
-        let Some(rest) = payer.checked_sub(amount) else { return Ok(false) };
+        let Some(rest) = payer.checked_sub(amount) else { return Ok(payer) };
         if let Some(journal) = &mut self.journal {
             journal.coins.extend([(from, payer), (to, payee)]);
         }
@@ -313,7 +308,7 @@ impl Host for MemoryHost {
         // All coin there is fits a word; to oneself, what was paid is there already.
         let received = self.coin_of(to).saturating_add(amount);
         self.set_coin(to, received);
-        Ok(true)
+        Ok(payer)
     }
 
     fn assessed(&mut self, assessment: &Assessment) {

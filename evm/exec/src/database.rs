@@ -191,8 +191,8 @@ impl BlockState {
             // Read first: what it was decides whether it changed.
             self.storage(address, *slot)?;
             if let Some(cached) = self.accounts.get_mut(&address) {
-                let before = |n| CachedSlot::new(n, U256::ZERO, U256::ZERO);
-                cached.slots.entry(*slot).or_insert_with(|| before(*slot)).now = *value;
+                let unset = || CachedSlot::new(*slot, U256::ZERO, U256::ZERO);
+                cached.slots.entry(*slot).or_insert_with(unset).now = *value;
             }
         }
         Ok(())

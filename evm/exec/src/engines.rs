@@ -223,25 +223,20 @@ impl Host for JournalHost<'_> {
         Ok(())
     }
 
-    fn coin(&mut self, account: Address) -> Result<U256, HostError> {
-        let loaded = self.context.journal_mut().load_account(account).map_err(fatal)?;
-        let (balance, is_cold) = (loaded.data.info.balance, loaded.is_cold);
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<U256, HostError> {
+        let payer = self.context.journal_mut().load_account(from).map_err(fatal)?;
+        let (balance, is_cold) = (payer.data.info.balance, payer.is_cold);
         self.charge(self.account_price(is_cold))?;
-        Ok(balance)
-    }
-
-    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError> {
-        self.coin(from)?;
         let payee = self.context.journal_mut().load_account(to).map_err(fatal)?;
         let (is_new, is_cold) = (payee.data.is_empty(), payee.is_cold);
         self.charge(self.account_price(is_cold))?;
         if amount.is_zero() {
-            return Ok(true);
+            return Ok(balance);
         }
         self.charge(self.gas_params.transfer_value_cost())?;
         self.charge(if is_new { self.gas_params.new_account_cost(true, true) } else { 0 })?;
-        let failed = self.context.journal_mut().transfer(from, to, amount).map_err(fatal)?;
-        Ok(failed.is_none())
+        self.context.journal_mut().transfer(from, to, amount).map_err(fatal)?;
+        Ok(balance)
     }
 
     fn mark(&mut self, address: Address) -> Result<(), HostError> {

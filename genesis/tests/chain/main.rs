@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at its first surprise, helpers included")]
 
 mod blocks;
+mod coin;
 mod engines;
 mod simulation;
 mod state;

@@ -130,12 +130,7 @@ impl Host for Tap<'_> {
         self.host.mark(address)
     }
 
-    fn coin(&mut self, account: Address) -> Result<U256, HostError> {
-        let done = self.host.coin(account);
-        self.note(done)
-    }
-
-    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<bool, HostError> {
+    fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<U256, HostError> {
         let done = self.host.move_coin(from, to, amount);
         self.note(done)
     }

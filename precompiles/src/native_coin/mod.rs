@@ -75,8 +75,8 @@ fn transfer(
     if to.is_zero() || is_engine(to) {
         return refuse(IQenexErrors::ERC20InvalidReceiver { receiver: to });
     }
-    let balance = host.coin(from)?;
-    if !host.move_coin(from, to, amount)? {
+    let balance = host.move_coin(from, to, amount)?;
+    if balance < amount {
         let needed = amount;
         return refuse(IQenexErrors::ERC20InsufficientBalance { sender: from, balance, needed });
     }
