@@ -39,6 +39,7 @@ mod changes;
 mod error;
 mod fetch;
 mod flush;
+mod keccak;
 mod layer;
 mod node;
 mod overlay;

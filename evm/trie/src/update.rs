@@ -1,11 +1,11 @@
 //! Changes a trie: many keys at once, touching only the nodes on their paths.
 //!
-//! The changes, sorted by key, are split by nibble on the way down and the nodes hashed on the way
-//! up. A subtree comes back as a [`Sub`]: not yet placed, since its parent may dissolve when all its
-//! other children are gone, and an extension or a leaf then grows upwards. What a parent keeps it
-//! places: that is the moment a row is written and a reference computed.
+//! The changes, sorted by key, are split by nibble on the way down. A subtree comes back as a [`Sub`]:
+//! not yet placed, since its parent may dissolve when all its other children are gone, and an extension
+//! or a leaf then grows upwards. What a parent keeps it places. When the shape is known, all that was
+//! placed is hashed from the leaves up, one height after the other, many nodes at once.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
@@ -13,11 +13,13 @@ use rayon::prelude::*;
 
 use crate::{
     error::StateError,
+    keccak::keccak256_each,
     node::{self, Child, KEY_NIBBLES, Node, Row, common_nibbles, join, nibble, path_of},
 };
 
-/// From this many changes on, the children of a branch are worked on in parallel.
-const PARALLEL: usize = 192;
+/// From this many changes on, the children of a branch are worked on in parallel, each on its own. Few
+/// and large parts: what is hashed at once is of one part.
+const PARALLEL: usize = 512;
 
 /// The trie as it was.
 pub(crate) trait Source: Sync {
@@ -41,8 +43,31 @@ pub(crate) type Delta = Vec<(Nibbles, Option<Arc<Row>>)>;
 #[derive(Default)]
 struct Work {
     delta: Delta,
-    /// Where nodes are encoded, one after the other.
+    /// Where a node is encoded.
     buffer: Vec<u8>,
+    /// RLP of leaves, one after the other.
+    leaves: Vec<u8>,
+    /// Subtrees in their places that have no reference yet.
+    placed: Vec<Placed>,
+}
+
+/// A subtree in its place, without a reference yet.
+#[derive(Debug)]
+enum Placed {
+    /// Where its RLP is in [`Work::leaves`]: 32 bytes at least.
+    Leaf(Range<usize>),
+    /// A branch, and the path of its row.
+    Branch(Nibbles, Draft),
+}
+
+/// A branch, and the extension above it, of which some children may still lack their references.
+#[derive(Debug)]
+struct Draft {
+    node: Node,
+    /// Which children do: index among the children, and index in [`Work::placed`].
+    open: Vec<(usize, usize)>,
+    /// More than that of all children that lack theirs; a leaf has 0.
+    height: usize,
 }
 
 /// Where a subtree hangs before the changes.
@@ -62,8 +87,7 @@ enum Slot {
 enum Sub<'a> {
     Empty,
     Leaf(B256, LeafValue<'a>),
-    /// A branch and the extension above it.
-    Branch(Node),
+    Branch(Draft),
     /// A node as it was, with its row in place.
     Stored(RlpNode),
 }
@@ -100,8 +124,9 @@ pub(crate) fn update<S: Source>(
             Row::Branch(_) => Slot::Stored(RlpNode::word_rlp(&root)),
         }
     };
-    let sub = visit(source, &top, slot, changes, &mut work)?;
-    let Work { mut delta, mut buffer } = work;
+    let mut sub = visit(source, &top, slot, changes, &mut work)?;
+    work.finish(&mut sub);
+    let Work { mut delta, mut buffer, .. } = work;
     let root = match sub {
         Sub::Empty => {
             delta.push((top, None));
@@ -115,7 +140,7 @@ pub(crate) fn update<S: Source>(
                 LeafValue::Moved => node::only_leaf_root(&key, &source.value(&key)?, &mut buffer),
             }
         }
-        Sub::Branch(node) => {
+        Sub::Branch(Draft { node, .. }) => {
             node.encode_top(&mut buffer);
             delta.push((top, Some(Arc::new(Row::Branch(node)))));
             keccak256(&buffer)
@@ -142,7 +167,7 @@ fn visit<'a, S: Source>(
             Slot::Leaf(key, Some(rlp)) => Sub::Leaf(key, LeafValue::Kept(rlp)),
             Slot::Leaf(key, None) => Sub::Leaf(key, LeafValue::Moved),
             Slot::Stored(rlp) => Sub::Stored(rlp),
-            Slot::Cut(node) => Sub::Branch(*node),
+            Slot::Cut(node) => Sub::Branch(Draft::complete(*node)),
         });
     }
     match slot {
@@ -279,6 +304,7 @@ fn branch<'a, S: Source>(
             .map(|(index, slot, own, sub)| {
                 let mut work = Work::default();
                 *sub = visit(source, &join(path, index), slot, own, &mut work)?;
+                work.finish(sub);
                 Ok::<_, StateError>(work.delta)
             })
             .collect::<Result<_, _>>()?;
@@ -309,12 +335,20 @@ fn settle<'a, S: Source>(
         return dissolve(source, path, index, last, work);
     }
     let mut children = Vec::with_capacity(node::count(mask));
+    let (mut open, mut height) = (Vec::new(), 1);
     for (index, sub) in (0..16_u8).zip(subs) {
-        if !matches!(sub, Sub::Empty) {
-            children.push(place(source, &join(path, index), sub, work)?);
+        if matches!(sub, Sub::Empty) {
+            continue;
         }
+        let (child, lacks) = place(source, &join(path, index), sub, work)?;
+        if let Some(number) = lacks {
+            open.push((children.len(), number));
+            height = height.max(work.placed[number].height() + 1);
+        }
+        children.push(child);
     }
-    Ok(Sub::Branch(Node { extension: Nibbles::new(), mask, children: children.into() }))
+    let node = Node { extension: Nibbles::new(), mask, children: children.into() };
+    Ok(Sub::Branch(Draft { node, open, height }))
 }
 
 /// A branch at `path` has one child left, at `index`: the child takes its place.
@@ -334,25 +368,27 @@ fn dissolve<'a, S: Source>(
                 return Err(StateError::Inconsistent("a lone leaf inside a trie"));
             };
             work.delta.push((path, None));
-            Ok(Sub::Branch(node).under(&step))
+            Ok(Sub::Branch(Draft::complete(node)).under(&step))
         }
         sub => Ok(sub.under(&step)),
     }
 }
 
-/// Gives a subtree its place at `path`: writes its row and computes its reference.
+/// Gives a subtree its place at `path`. What has no reference yet is added to [`Work::placed`]; its
+/// index there is returned.
 fn place<S: Source>(
     source: &S,
     path: &Nibbles,
     sub: Sub<'_>,
     work: &mut Work,
-) -> Result<Child, StateError> {
+) -> Result<(Child, Option<usize>), StateError> {
     match sub {
         Sub::Empty => Err(StateError::Inconsistent("an empty child placed")),
-        Sub::Stored(rlp) => Ok(Child { rlp, leaf: None }),
+        Sub::Stored(rlp) => Ok((Child { rlp, leaf: None }, None)),
         Sub::Leaf(key, value) => {
+            let leaf = Some(key);
             match value {
-                LeafValue::Kept(rlp) => return Ok(Child { rlp, leaf: Some(key) }),
+                LeafValue::Kept(rlp) => return Ok((Child { rlp, leaf }, None)),
                 LeafValue::New(value) => {
                     node::encode_leaf(&key, path.len(), value, &mut work.buffer);
                 }
@@ -361,12 +397,132 @@ fn place<S: Source>(
                     node::encode_leaf(&key, path.len(), &value, &mut work.buffer);
                 }
             }
-            Ok(Child { rlp: RlpNode::from_rlp(&work.buffer), leaf: Some(key) })
+            if let Some(rlp) = inline(&work.buffer) {
+                return Ok((Child { rlp, leaf }, None));
+            }
+            let start = work.leaves.len();
+            work.leaves.extend_from_slice(&work.buffer);
+            Ok(work.add(leaf, Placed::Leaf(start..work.leaves.len())))
         }
-        Sub::Branch(node) => {
-            let rlp = node.reference(&mut work.buffer);
-            work.delta.push((*path, Some(Arc::new(Row::Branch(node)))));
-            Ok(Child { rlp, leaf: None })
+        Sub::Branch(draft) => Ok(work.add(None, Placed::Branch(*path, draft))),
+    }
+}
+
+/// The reference of a node short enough to be its own.
+fn inline(encoded: &[u8]) -> Option<RlpNode> {
+    if encoded.len() < B256::len_bytes() { RlpNode::from_raw(encoded) } else { None }
+}
+
+impl Work {
+    fn add(&mut self, leaf: Option<B256>, placed: Placed) -> (Child, Option<usize>) {
+        self.placed.push(placed);
+        (Child { rlp: RlpNode::default(), leaf }, Some(self.placed.len() - 1))
+    }
+
+    /// Computes all references, those of the children of `top` among them, and writes the rows.
+    fn finish(&mut self, top: &mut Sub<'_>) {
+        let mut references = vec![RlpNode::default(); self.placed.len()];
+        let mut order: Vec<usize> = (0..self.placed.len()).collect();
+        order.sort_by_key(|number| self.placed[*number].height());
+        let mut rest = order.as_slice();
+        while let Some(lowest) = rest.first().map(|number| self.placed[*number].height()) {
+            let own = rest.partition_point(|number| self.placed[*number].height() == lowest);
+            let (level, higher) = rest.split_at(own);
+            self.level(level, &mut references);
+            rest = higher;
+        }
+        if let Sub::Branch(draft) = top {
+            draft.close(&references);
+        }
+        for placed in self.placed.drain(..) {
+            if let Placed::Branch(path, Draft { node, .. }) = placed {
+                self.delta.push((path, Some(Arc::new(Row::Branch(node)))));
+            }
+        }
+        self.leaves.clear();
+    }
+
+    /// Computes the references of what has one height, when those below are known.
+    fn level(&mut self, numbers: &[usize], references: &mut [RlpNode]) {
+        let Self { buffer, leaves, placed, .. } = self;
+        let (mut branches, mut long) = (Vec::new(), Batch::default());
+        for &number in numbers {
+            match &mut placed[number] {
+                Placed::Leaf(range) => long.push(number, &leaves[range.clone()]),
+                Placed::Branch(_, draft) => {
+                    draft.close(references);
+                    draft.node.encode_branch(buffer);
+                    match inline(buffer) {
+                        Some(rlp) => references[number] = rlp,
+                        None => long.push(number, buffer),
+                    }
+                    if !draft.node.extension.is_empty() {
+                        branches.push(number);
+                    }
+                }
+            }
+        }
+        long.hash(references);
+        for number in branches {
+            let Placed::Branch(_, draft) = &placed[number] else { continue };
+            node::encode_extension(&draft.node.extension, &references[number], buffer);
+            match inline(buffer) {
+                Some(rlp) => references[number] = rlp,
+                None => long.push(number, buffer),
+            }
+        }
+        long.hash(references);
+    }
+}
+
+/// Nodes to hash at once.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    /// Index in [`Work::placed`], and where the node ends in `bytes`.
+    nodes: Vec<(usize, usize)>,
+}
+
+impl Batch {
+    fn push(&mut self, number: usize, encoded: &[u8]) {
+        self.bytes.extend_from_slice(encoded);
+        self.nodes.push((number, self.bytes.len()));
+    }
+
+    /// Writes the references, and is empty again.
+    fn hash(&mut self, references: &mut [RlpNode]) {
+        let slices = self.nodes.iter().scan(0, |start, (_, end)| {
+            let slice = &self.bytes[*start..*end];
+            *start = *end;
+            Some(slice)
+        });
+        let hashes = keccak256_each(&slices.collect::<Vec<_>>());
+        for ((number, _), hash) in self.nodes.drain(..).zip(hashes) {
+            references[number] = RlpNode::word_rlp(&hash);
+        }
+        self.bytes.clear();
+    }
+}
+
+impl Placed {
+    fn height(&self) -> usize {
+        match self {
+            Self::Leaf(_) => 0,
+            Self::Branch(_, draft) => draft.height,
+        }
+    }
+}
+
+impl Draft {
+    /// A branch that lacks nothing.
+    fn complete(node: Node) -> Self {
+        Self { node, open: Vec::new(), height: 1 }
+    }
+
+    /// Gives the children their references.
+    fn close(&mut self, references: &[RlpNode]) {
+        for (index, number) in self.open.drain(..) {
+            self.node.children[index].rlp = references[number].clone();
         }
     }
 }
@@ -375,8 +531,9 @@ impl Sub<'_> {
     /// The same subtree, seen from `prefix` further up.
     fn under(self, prefix: &Nibbles) -> Self {
         match self {
-            Self::Branch(node) if !prefix.is_empty() => {
-                Self::Branch(Node { extension: prefix.join(&node.extension), ..node })
+            Self::Branch(draft) if !prefix.is_empty() => {
+                let extension = prefix.join(&draft.node.extension);
+                Self::Branch(Draft { node: Node { extension, ..draft.node }, ..draft })
             }
             sub => sub,
         }
