@@ -16,7 +16,7 @@ describe("a QENEX development node", () => {
 
   before(async () => {
     [owner, other] = await ethers.getSigners();
-    token = await new ethers.ContractFactory(...artifact("QXC"), owner).deploy(owner.address);
+    token = await new ethers.ContractFactory(...artifact("ExampleToken"), owner).deploy(owner.address);
     await token.waitForDeployment();
   });
 
