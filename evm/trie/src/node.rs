@@ -5,19 +5,68 @@
 //! itself if shorter than 32 bytes); a child that is a leaf also by its full key, so leaves have no
 //! rows and their values are only in the flat state.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, hex, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_trie::Nibbles;
 use qenex_store::tables::RowError;
 
 /// Nibbles in a key.
 pub(crate) const KEY_NIBBLES: usize = 64;
 
+/// How a node refers to a child: the RLP of the child's hash, or the child's own RLP if that is shorter than
+/// a hash. Copied a lot: a branch is copied whenever a child changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reference {
+    /// Of `bytes`; the others are zero.
+    length: u8,
+    bytes: [u8; 33],
+}
+
+impl Reference {
+    /// To a node that is not known yet.
+    pub(crate) const NONE: Self = Self { length: 0, bytes: [0; 33] };
+
+    /// To the node with this RLP.
+    pub(crate) fn of(encoded: &[u8]) -> Self {
+        Self::inline(encoded).unwrap_or_else(|| Self::hash(&keccak256(encoded)))
+    }
+
+    /// To the node with this hash.
+    pub(crate) fn hash(hash: &B256) -> Self {
+        let mut bytes = [EMPTY_STRING_CODE + 32; 33];
+        bytes[1..].copy_from_slice(hash.as_slice());
+        Self { length: 33, bytes }
+    }
+
+    /// To the node with this RLP, if it is short enough to stand for itself.
+    pub(crate) fn inline(encoded: &[u8]) -> Option<Self> {
+        let length = u8::try_from(encoded.len()).ok().filter(|length| *length < 32)?;
+        let mut bytes = [0; 33];
+        bytes[..encoded.len()].copy_from_slice(encoded);
+        Some(Self { length, bytes })
+    }
+}
+
+impl std::ops::Deref for Reference {
+    type Target = [u8];
+
+    /// Its RLP.
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl std::fmt::Debug for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", hex::encode(&**self))
+    }
+}
+
 /// A child of a branch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Child {
     /// The reference the branch holds.
-    pub(crate) rlp: RlpNode,
+    pub(crate) rlp: Reference,
     /// The full key if the child is a leaf, otherwise the child has a row of its own.
     pub(crate) leaf: Option<B256>,
 }
@@ -108,15 +157,15 @@ impl Node {
     pub(crate) fn encode_top(&self, out: &mut Vec<u8>) {
         self.encode_branch(out);
         if !self.extension.is_empty() {
-            let branch = RlpNode::from_rlp(out);
+            let branch = Reference::of(out);
             encode_extension(&self.extension, &branch, out);
         }
     }
 
     /// The reference by which a parent knows this row.
-    pub(crate) fn reference(&self, buffer: &mut Vec<u8>) -> RlpNode {
+    pub(crate) fn reference(&self, buffer: &mut Vec<u8>) -> Reference {
         self.encode_top(buffer);
-        RlpNode::from_rlp(buffer)
+        Reference::of(buffer)
     }
 
     /// Bytes in memory, roughly.
@@ -136,7 +185,7 @@ pub(crate) fn count(mask: u16) -> usize {
 }
 
 /// Writes the RLP of an extension over `out`.
-pub(crate) fn encode_extension(path: &Nibbles, child: &RlpNode, out: &mut Vec<u8>) {
+pub(crate) fn encode_extension(path: &Nibbles, child: &Reference, out: &mut Vec<u8>) {
     let mut compact = [0_u8; 33];
     let length = path.len() / 2 + 1;
     let odd = path.len() % 2;
@@ -252,8 +301,8 @@ fn decode_branch(path: &Nibbles, row: &[u8], length: RowError) -> Result<Node, R
         let size = usize::from(take(1)?[0]);
         let reference = take(size)?;
         let rlp = match size {
-            32 => RlpNode::word_rlp(&B256::from_slice(reference)),
-            1..32 => RlpNode::from_raw(reference).ok_or(length)?,
+            32 => Reference::hash(&B256::from_slice(reference)),
+            1..32 => Reference::inline(reference).ok_or(length)?,
             _ => return Err(RowError::NotCanonical),
         };
         let leaf = if leaves & (1 << index) == 0 {
@@ -276,8 +325,6 @@ fn decode_branch(path: &Nibbles, row: &[u8], length: RowError) -> Result<Node, R
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::hex;
-
     use super::*;
 
     fn branch(path: &Nibbles, extension: &Nibbles) -> Row {
@@ -293,9 +340,9 @@ mod tests {
             extension: *extension,
             mask: 0b1000_0000_1000_0001,
             children: [
-                Child { rlp: RlpNode::word_rlp(&B256::repeat_byte(0xee)), leaf: None },
-                Child { rlp: RlpNode::word_rlp(&B256::repeat_byte(0xff)), leaf },
-                Child { rlp: RlpNode::from_rlp(&[0xc2, 0x20, 0x01]), leaf: None },
+                Child { rlp: Reference::hash(&B256::repeat_byte(0xee)), leaf: None },
+                Child { rlp: Reference::hash(&B256::repeat_byte(0xff)), leaf },
+                Child { rlp: Reference::of(&[0xc2, 0x20, 0x01]), leaf: None },
             ]
             .into(),
         })

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_trie::Nibbles;
 use qenex_store::{Account, tables};
 
 use crate::{
     changes::{AccountInfo, StateChanges},
     error::StateError,
-    node::{self, Row, join, nibble, path_of},
+    node::{self, Reference, Row, join, nibble, path_of},
     state::{AccountTrie, State, StorageTrie},
     update::Source,
 };
@@ -182,7 +182,7 @@ pub(crate) fn walk<S: Source>(
         node.encode_branch(&mut proof.buffer);
         if !node.extension.is_empty() {
             let mut extension = Vec::new();
-            let branch = RlpNode::from_rlp(&proof.buffer);
+            let branch = Reference::of(&proof.buffer);
             node::encode_extension(&node.extension, &branch, &mut extension);
             std::mem::swap(&mut proof.buffer, &mut extension);
             proof.take();

@@ -13,7 +13,7 @@ use alloy_trie::{
 
 use crate::{
     error::StateError,
-    node::{self, Child, KEY_NIBBLES, Node, Row, common_nibbles, join, nibble, path_of},
+    node::{self, Child, KEY_NIBBLES, Node, Reference, Row, common_nibbles, join, nibble, path_of},
     proof::walk,
     state::{AccountTrie, State, StorageTrie},
     update::Source,
@@ -214,7 +214,7 @@ impl Check<'_> {
             Place::Outside => Err(wrong()),
             Place::Inside => {
                 let built = build(leaves, path.len(), &mut Vec::new());
-                if built.is_some_and(|(_, built)| built == *reference) {
+                if built.is_some_and(|(_, built)| *built == **reference) {
                     Ok(())
                 } else {
                     Err(wrong())
@@ -303,11 +303,11 @@ fn build(
     leaves: &[(B256, Bytes)],
     depth: usize,
     buffer: &mut Vec<u8>,
-) -> Option<(Option<B256>, RlpNode)> {
+) -> Option<(Option<B256>, Reference)> {
     let ((first, value), (last, _)) = (leaves.first()?, leaves.last()?);
     if leaves.len() == 1 {
         node::encode_leaf(first, depth, value, buffer);
-        return Some((Some(*first), RlpNode::from_rlp(buffer)));
+        return Some((Some(*first), Reference::of(buffer)));
     }
     let fork = common_nibbles(first, last);
     let mut branch =

@@ -8,13 +8,13 @@
 use std::{ops::Range, sync::Arc};
 
 use alloy_primitives::{B256, keccak256};
-use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 use rayon::prelude::*;
 
 use crate::{
     error::StateError,
     keccak::keccak256_each,
-    node::{self, Child, KEY_NIBBLES, Node, Row, common_nibbles, join, nibble, path_of},
+    node::{self, Child, KEY_NIBBLES, Node, Reference, Row, common_nibbles, join, nibble, path_of},
 };
 
 /// From this many changes on, the children of a branch are worked on in parallel, each on its own. Few
@@ -70,16 +70,25 @@ struct Draft {
     height: usize,
 }
 
-/// Where a subtree hangs before the changes.
-#[derive(Clone, Debug)]
+/// A subtree before the changes.
+#[derive(Debug)]
 enum Slot {
     Empty,
     /// A leaf, and its reference if it still hangs at the depth the reference is for.
-    Leaf(B256, Option<RlpNode>),
+    Leaf(B256, Option<Reference>),
     /// A node with a row.
-    Stored(RlpNode),
+    Stored(Reference),
     /// A node that has lost its row because an extension was cut.
     Cut(Box<Node>),
+}
+
+/// The children of a branch before the changes.
+enum Before<'n> {
+    /// There was no branch.
+    Nothing,
+    /// There was no branch either: what is to be its child had the place alone.
+    Alone(u8, Slot),
+    Branch(&'n Node),
 }
 
 /// A subtree after the changes.
@@ -89,7 +98,7 @@ enum Sub<'a> {
     Leaf(B256, LeafValue<'a>),
     Branch(Draft),
     /// A node as it was, with its row in place.
-    Stored(RlpNode),
+    Stored(Reference),
 }
 
 /// What is known of a leaf's value.
@@ -98,7 +107,7 @@ enum LeafValue<'a> {
     /// Its RLP.
     New(&'a [u8]),
     /// Nothing changed, not even the depth: the reference is still right.
-    Kept(RlpNode),
+    Kept(Reference),
     /// The value is the old one, but the depth is not.
     Moved,
 }
@@ -120,8 +129,8 @@ pub(crate) fn update<S: Source>(
         Slot::Empty
     } else {
         match &*load(source, &top)? {
-            Row::OnlyLeaf(key) => Slot::Leaf(*key, Some(RlpNode::word_rlp(&root))),
-            Row::Branch(_) => Slot::Stored(RlpNode::word_rlp(&root)),
+            Row::OnlyLeaf(key) => Slot::Leaf(*key, Some(Reference::hash(&root))),
+            Row::Branch(_) => Slot::Stored(Reference::hash(&root)),
         }
     };
     let mut sub = visit(source, &top, slot, changes, &mut work)?;
@@ -200,7 +209,7 @@ fn visit_empty<'a, S: Source>(
     }
     let depth = common_nibbles(&first.key, &last.key);
     let extension = path_of(&first.key, path.len(), depth);
-    let sub = branch(source, &path.join(&extension), &mut empty_slots(), changes, work)?;
+    let sub = branch(source, &path.join(&extension), Before::Nothing, changes, work)?;
     Ok(sub.under(&extension))
 }
 
@@ -223,9 +232,8 @@ fn visit_leaf<'a, S: Source>(
     let depth = changes.iter().map(|change| common_nibbles(&change.key, &key)).min();
     let depth = depth.unwrap_or(KEY_NIBBLES);
     let extension = path_of(&key, path.len(), depth);
-    let mut slots = empty_slots();
-    slots[usize::from(nibble(&key, depth))] = Slot::Leaf(key, None);
-    let sub = branch(source, &path.join(&extension), &mut slots, changes, work)?;
+    let before = Before::Alone(nibble(&key, depth), Slot::Leaf(key, None));
+    let sub = branch(source, &path.join(&extension), before, changes, work)?;
     Ok(sub.under(&extension))
 }
 
@@ -246,14 +254,7 @@ fn visit_node<'a, S: Source>(
     };
     let depth = if extension.is_empty() { 0 } else { shared(&first.key).min(shared(&last.key)) };
     if depth == extension.len() {
-        let mut slots = empty_slots();
-        for (index, child) in node.iter() {
-            slots[usize::from(index)] = match child.leaf {
-                Some(key) => Slot::Leaf(key, Some(child.rlp.clone())),
-                None => Slot::Stored(child.rlp.clone()),
-            };
-        }
-        let sub = branch(source, &path.join(extension), &mut slots, changes, work)?;
+        let sub = branch(source, &path.join(extension), Before::Branch(node), changes, work)?;
         return Ok(sub.under(extension));
     }
     let head = extension.slice(..depth);
@@ -262,93 +263,118 @@ fn visit_node<'a, S: Source>(
         mask: node.mask,
         children: node.children.clone(),
     };
-    let mut slots = empty_slots();
-    slots[usize::from(extension.get_unchecked(depth))] = Slot::Cut(Box::new(lower));
-    Ok(branch(source, &path.join(&head), &mut slots, changes, work)?.under(&head))
-}
-
-fn empty_slots() -> [Slot; 16] {
-    [const { Slot::Empty }; 16]
+    let before = Before::Alone(extension.get_unchecked(depth), Slot::Cut(Box::new(lower)));
+    Ok(branch(source, &path.join(&head), before, changes, work)?.under(&head))
 }
 
 /// Works on the children of a branch at `path`, all of whose changes lie below `path`.
 fn branch<'a, S: Source>(
     source: &S,
     path: &Nibbles,
-    slots: &mut [Slot; 16],
+    mut before: Before<'_>,
     changes: &[Change<'a>],
     work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
-    let depth = path.len();
-    let mut rest = changes;
-    let mut subs = [const { Sub::Empty }; 16];
-    let jobs = (0..16_u8).zip(slots).zip(&mut subs).filter_map(|((index, slot), sub)| {
-        let count = match rest.first() {
-            Some(first) if nibble(&first.key, depth) == index => {
-                rest.partition_point(|change| nibble(&change.key, depth) == index)
-            }
-            _ => 0,
-        };
-        let (own, tail) = rest.split_at(count);
-        rest = tail;
-        match (std::mem::replace(slot, Slot::Empty), own) {
-            (Slot::Empty, []) => None,
-            (slot, own) => Some((index, slot, own, sub)),
-        }
+    let index_of = |change: &Change<'_>| nibble(&change.key, path.len());
+    let parts = changes.chunk_by(|a, b| index_of(a) == index_of(b));
+    let jobs = parts.map(|own| {
+        let index = own.first().map(index_of).unwrap_or_default(); // No part is empty.
+        (index, before.take(index), own)
     });
-    if changes.len() >= PARALLEL {
+    let subs: Vec<(u8, Sub<'a>)> = if changes.len() >= PARALLEL {
         let jobs: Vec<_> = jobs.collect();
-        let parts: Vec<Delta> = jobs
+        let done: Vec<_> = jobs
             .into_par_iter()
             .with_max_len(1)
-            .map(|(index, slot, own, sub)| {
+            .map(|(index, slot, own)| {
                 let mut work = Work::default();
-                *sub = visit(source, &join(path, index), slot, own, &mut work)?;
-                work.finish(sub);
-                Ok::<_, StateError>(work.delta)
+                let mut sub = visit(source, &join(path, index), slot, own, &mut work)?;
+                work.finish(&mut sub);
+                Ok::<_, StateError>(((index, sub), work.delta))
             })
             .collect::<Result<_, _>>()?;
-        work.delta.extend(parts.into_iter().flatten());
+        let (subs, deltas): (_, Vec<Delta>) = done.into_iter().unzip();
+        work.delta.extend(deltas.into_iter().flatten());
+        subs
     } else {
-        for (index, slot, own, sub) in jobs {
-            *sub = visit(source, &join(path, index), slot, own, work)?;
-        }
+        jobs.map(|(index, slot, own)| {
+            Ok((index, visit(source, &join(path, index), slot, own, work)?))
+        })
+        .collect::<Result<_, StateError>>()?
+    };
+    if let Before::Branch(node) = before
+        && subs.iter().all(|(index, sub)| node.child(*index).is_some() && !sub.is_empty())
+    {
+        return replace(source, path, node, subs, work);
     }
-    settle(source, path, subs, work)
+    settle(source, path, before, subs, work)
 }
 
-/// Makes a branch at `path` of what became of its children.
+impl Before<'_> {
+    /// The child at `index`.
+    fn take(&mut self, index: u8) -> Slot {
+        match self {
+            Self::Alone(at, slot) if *at == index => std::mem::replace(slot, Slot::Empty),
+            Self::Nothing | Self::Alone(..) => Slot::Empty,
+            Self::Branch(node) => match node.child(index) {
+                None => Slot::Empty,
+                Some(Child { rlp, leaf: Some(key) }) => Slot::Leaf(*key, Some(*rlp)),
+                Some(Child { rlp, leaf: None }) => Slot::Stored(*rlp),
+            },
+        }
+    }
+}
+
+/// A branch whose children are as many as before: by far the most frequent case.
+fn replace<'a, S: Source>(
+    source: &S,
+    path: &Nibbles,
+    before: &Node,
+    subs: Vec<(u8, Sub<'a>)>,
+    work: &mut Work,
+) -> Result<Sub<'a>, StateError> {
+    let (mask, children) = (before.mask, before.children.clone());
+    let node = Node { extension: Nibbles::new(), mask, children };
+    let mut draft = Draft { node, open: Vec::with_capacity(subs.len()), height: 1 };
+    for (index, sub) in subs {
+        let at = node::count(mask & ((1 << index) - 1));
+        draft.node.children[at] = draft.place(source, &join(path, index), at, sub, work)?;
+    }
+    Ok(Sub::Branch(draft))
+}
+
+/// Makes a branch at `path` of its children as they were, and what became of some of them.
 fn settle<'a, S: Source>(
     source: &S,
     path: &Nibbles,
-    mut subs: [Sub<'a>; 16],
+    mut before: Before<'_>,
+    changed: Vec<(u8, Sub<'a>)>,
     work: &mut Work,
 ) -> Result<Sub<'a>, StateError> {
-    let there = |(index, sub): (u8, &Sub<'_>)| match sub {
-        Sub::Empty => 0,
-        _ => 1_u16 << index,
-    };
-    let mask = (0..16_u8).zip(&subs).map(there).fold(0, |mask, bit| mask | bit);
-    if mask.count_ones() < 2 {
-        let Some(index) = node::nibbles_of(mask).next() else { return Ok(Sub::Empty) };
-        let last = std::mem::replace(&mut subs[usize::from(index)], Sub::Empty);
+    let mut changed = changed.into_iter().peekable();
+    let mut subs = Vec::with_capacity(16);
+    for index in 0..16 {
+        let sub = match changed.next_if(|(at, _)| *at == index) {
+            Some((_, sub)) => sub,
+            None => visit(source, &join(path, index), before.take(index), &[], work)?,
+        };
+        if !sub.is_empty() {
+            subs.push((index, sub));
+        }
+    }
+    if subs.len() < 2 {
+        let Some((index, last)) = subs.pop() else { return Ok(Sub::Empty) };
         return dissolve(source, path, index, last, work);
     }
-    let mut children = Vec::with_capacity(node::count(mask));
-    let (mut open, mut height) = (Vec::new(), 1);
-    for (index, sub) in (0..16_u8).zip(subs) {
-        if matches!(sub, Sub::Empty) {
-            continue;
-        }
-        let (child, lacks) = place(source, &join(path, index), sub, work)?;
-        if let Some(number) = lacks {
-            open.push((children.len(), number));
-            height = height.max(work.placed[number].height() + 1);
-        }
-        children.push(child);
+    let node = Node { extension: Nibbles::new(), mask: 0, children: Box::default() };
+    let mut draft = Draft { node, open: Vec::new(), height: 1 };
+    let mut children = Vec::with_capacity(subs.len());
+    for (index, sub) in subs {
+        draft.node.mask |= 1 << index;
+        children.push(draft.place(source, &join(path, index), children.len(), sub, work)?);
     }
-    let node = Node { extension: Nibbles::new(), mask, children: children.into() };
-    Ok(Sub::Branch(Draft { node, open, height }))
+    draft.node.children = children.into();
+    Ok(Sub::Branch(draft))
 }
 
 /// A branch at `path` has one child left, at `index`: the child takes its place.
@@ -397,7 +423,7 @@ fn place<S: Source>(
                     node::encode_leaf(&key, path.len(), &value, &mut work.buffer);
                 }
             }
-            if let Some(rlp) = inline(&work.buffer) {
+            if let Some(rlp) = Reference::inline(&work.buffer) {
                 return Ok((Child { rlp, leaf }, None));
             }
             let start = work.leaves.len();
@@ -408,20 +434,15 @@ fn place<S: Source>(
     }
 }
 
-/// The reference of a node short enough to be its own.
-fn inline(encoded: &[u8]) -> Option<RlpNode> {
-    if encoded.len() < B256::len_bytes() { RlpNode::from_raw(encoded) } else { None }
-}
-
 impl Work {
     fn add(&mut self, leaf: Option<B256>, placed: Placed) -> (Child, Option<usize>) {
         self.placed.push(placed);
-        (Child { rlp: RlpNode::default(), leaf }, Some(self.placed.len() - 1))
+        (Child { rlp: Reference::NONE, leaf }, Some(self.placed.len() - 1))
     }
 
     /// Computes all references, those of the children of `top` among them, and writes the rows.
     fn finish(&mut self, top: &mut Sub<'_>) {
-        let mut references = vec![RlpNode::default(); self.placed.len()];
+        let mut references = vec![Reference::NONE; self.placed.len()];
         let mut order: Vec<usize> = (0..self.placed.len()).collect();
         order.sort_by_key(|number| self.placed[*number].height());
         let mut rest = order.as_slice();
@@ -443,7 +464,7 @@ impl Work {
     }
 
     /// Computes the references of what has one height, when those below are known.
-    fn level(&mut self, numbers: &[usize], references: &mut [RlpNode]) {
+    fn level(&mut self, numbers: &[usize], references: &mut [Reference]) {
         let Self { buffer, leaves, placed, .. } = self;
         let (mut branches, mut long) = (Vec::new(), Batch::default());
         for &number in numbers {
@@ -452,7 +473,7 @@ impl Work {
                 Placed::Branch(_, draft) => {
                     draft.close(references);
                     draft.node.encode_branch(buffer);
-                    match inline(buffer) {
+                    match Reference::inline(buffer) {
                         Some(rlp) => references[number] = rlp,
                         None => long.push(number, buffer),
                     }
@@ -466,7 +487,7 @@ impl Work {
         for number in branches {
             let Placed::Branch(_, draft) = &placed[number] else { continue };
             node::encode_extension(&draft.node.extension, &references[number], buffer);
-            match inline(buffer) {
+            match Reference::inline(buffer) {
                 Some(rlp) => references[number] = rlp,
                 None => long.push(number, buffer),
             }
@@ -490,7 +511,7 @@ impl Batch {
     }
 
     /// Writes the references, and is empty again.
-    fn hash(&mut self, references: &mut [RlpNode]) {
+    fn hash(&mut self, references: &mut [Reference]) {
         let slices = self.nodes.iter().scan(0, |start, (_, end)| {
             let slice = &self.bytes[*start..*end];
             *start = *end;
@@ -498,7 +519,7 @@ impl Batch {
         });
         let hashes = keccak256_each(&slices.collect::<Vec<_>>());
         for ((number, _), hash) in self.nodes.drain(..).zip(hashes) {
-            references[number] = RlpNode::word_rlp(&hash);
+            references[number] = Reference::hash(&hash);
         }
         self.bytes.clear();
     }
@@ -514,20 +535,41 @@ impl Placed {
 }
 
 impl Draft {
+    /// Places a subtree as the child number `at`.
+    fn place<S: Source>(
+        &mut self,
+        source: &S,
+        path: &Nibbles,
+        at: usize,
+        sub: Sub<'_>,
+        work: &mut Work,
+    ) -> Result<Child, StateError> {
+        let (child, lacks) = place(source, path, sub, work)?;
+        if let Some(number) = lacks {
+            self.open.push((at, number));
+            self.height = self.height.max(work.placed[number].height() + 1);
+        }
+        Ok(child)
+    }
+
     /// A branch that lacks nothing.
     fn complete(node: Node) -> Self {
         Self { node, open: Vec::new(), height: 1 }
     }
 
     /// Gives the children their references.
-    fn close(&mut self, references: &[RlpNode]) {
+    fn close(&mut self, references: &[Reference]) {
         for (index, number) in self.open.drain(..) {
-            self.node.children[index].rlp = references[number].clone();
+            self.node.children[index].rlp = references[number];
         }
     }
 }
 
 impl Sub<'_> {
+    const fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
     /// The same subtree, seen from `prefix` further up.
     fn under(self, prefix: &Nibbles) -> Self {
         match self {

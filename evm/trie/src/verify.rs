@@ -10,7 +10,7 @@ use alloy_trie::{HashBuilder, Nibbles};
 use qenex_store::{Account, StateHead, Store, StoreError, tables};
 
 use crate::{
-    node::{self, Row, join},
+    node::{self, Reference, Row, join},
     state::{leaf_value, slot_value},
 };
 
@@ -215,7 +215,7 @@ impl Check<'_> {
                             let value = value(leaf)?.ok_or_else(|| wrong("has a lost leaf"))?;
                             node::encode_leaf(leaf, path.len(), &value, &mut buffer);
                             leaves[usize::from(owner.is_some())] += 1;
-                            alloy_trie::nodes::RlpNode::from_rlp(&buffer)
+                            Reference::of(&buffer)
                         }
                         None => {
                             named += 1;
