@@ -4,6 +4,7 @@
 
 mod blocks;
 mod engines;
+mod predeploys;
 mod simulation;
 mod state;
 mod support;
