@@ -132,13 +132,19 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
         _prices = new OracleAdapter(_sender);
         _name("OracleAdapter", address(_prices));
         _prices.setUnitOfAccount(address(_usd));
-        _guard(address(_eur), feeds[0], "EUR / USD", 1.1e8);
-        _guard(address(_qxc), feeds[1], "QXC / USD", 2e8);
-        _guard(address(_wbtc), feeds[2], "WBTC / USD", 60_000e8);
+        _guard(address(_eur), feeds[0], "EurUsdFeed", "EUR / USD", 1.1e8);
+        _guard(address(_qxc), feeds[1], "QxcUsdFeed", "QXC / USD", 2e8);
+        _guard(address(_wbtc), feeds[2], "WbtcUsdFeed", "WBTC / USD", 60_000e8);
     }
 
     /// @dev `price` with eight digits, for a feed that is created here.
-    function _guard(address token, uint32 feed, string memory description, int128 price) private {
+    function _guard(
+        address token,
+        uint32 feed,
+        string memory name,
+        string memory description,
+        int128 price
+    ) private {
         if (feed == 0) {
             feed = ORACLE.createFeed(
                 description,
@@ -168,7 +174,7 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
                 max: uint104(whole * 10)
             })
         );
-        _name(description, address(QenexAddresses.priceFeed(feed)));
+        _name(name, address(QenexAddresses.priceFeed(feed)));
     }
 
     function _markets() private {
@@ -202,11 +208,11 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
             qxc.approve(address(_router), type(uint256).max);
             _wbtc.approve(address(_router), type(uint256).max);
         }
-        address stableCoins = _pair("Pair EUR/USD", _eur, _usd, 1_000_000e2, 1_100_000e2);
-        address coin = _pair("Pair QXC/USD", qxc, _usd, 500_000e18, 1_000_000e2);
-        _pair("Pair WBTC/USD", _wbtc, _usd, 20e8, 1_200_000e2);
-        _farm("Farm EUR/USD", stableCoins);
-        _farm("Farm QXC/USD", coin);
+        address euro = _pair("EurUsdPair", _eur, _usd, 1_000_000e2, 1_100_000e2);
+        address coin = _pair("QxcUsdPair", qxc, _usd, 500_000e18, 1_000_000e2);
+        _pair("WbtcUsdPair", _wbtc, _usd, 20e8, 1_200_000e2);
+        _farm("EurUsdFarm", euro);
+        _farm("QxcUsdFarm", coin);
     }
 
     /// @dev A volatile pair with a ledger account, which it needs to hold money.
@@ -262,6 +268,7 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
     }
 
     function _publish() private {
+        _predeploys();
         string memory contracts;
         for (uint256 i = 0; i < _named.length; i++) {
             contracts = vm.serializeAddress("contracts", _named[i].name, _named[i].at);
@@ -271,6 +278,19 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
         string memory deployment = vm.serializeString("deployment", "contracts", contracts);
         if (!vm.isContext(VmSafe.ForgeContext.ScriptBroadcast)) return;
         vm.writeJson(deployment, string.concat("deployments/", vm.toString(block.chainid), ".json"));
+    }
+
+    /// @dev Contracts that tools expect, where the chain has them.
+    function _predeploys() private {
+        Named[4] memory usual = [
+            Named("Create2Deployer", 0x4e59b44847b379578588920cA78FbF26c0B4956C),
+            Named("Multicall3", 0xcA11bde05977b3631167028862bE2a173976CA11),
+            Named("Permit2", 0x000000000022D473030F116dDEE9F6B43aC78BA3),
+            Named("SingletonFactory", 0xce0042B868300000d44A59004Da54A005ffdcf9f)
+        ];
+        for (uint256 i = 0; i < usual.length; i++) {
+            if (usual[i].at.code.length > 0) _named.push(usual[i]);
+        }
     }
 
     // Parts

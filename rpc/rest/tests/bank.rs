@@ -145,6 +145,7 @@ fn context(
         api_key: ApiKey::new(KEY).unwrap(),
         heads: heads.clone(),
         info: Arc::new(move || json!({ "height": height.head().header.number })),
+        contracts: [("Token".to_owned(), face_address("USD".parse().unwrap())), ("Nothing".to_owned(), Address::ZERO)].into(),
         ready: Arc::new(|| vec![("store".into(), true, "open".into())]),
         prometheus: PrometheusBuilder::new().build_recorder().handle(),
     })
