@@ -96,7 +96,7 @@ struct Step {
     value: U256,
     gas: u64,
     data: Bytes,
-    /// A time in the data.
+    /// A time to be set in the data.
     time: Option<Time>,
 }
 
