@@ -26,8 +26,7 @@ import {EnginesForScripts} from "./EnginesForScripts.sol";
 /// @title Deploys and wires the whole suite, on any network
 /// @notice The sender is an admin of `Access`: it makes itself registrar and feed manager where it is not. It keeps
 /// these roles, and owns the lending pool, the oracle adapter, the farms and QXC until the timelock accepts them
-/// (the first vote): renounce the roles when governance works. Addresses are written to
-/// `deployments/<chain id>.json`.
+/// (the first vote): renounce the roles when governance works.
 ///
 /// Environment, beside that of `DeployGovernance`:
 /// `WBTC`, a token (one that is worth nothing is deployed);
@@ -35,7 +34,8 @@ import {EnginesForScripts} from "./EnginesForScripts.sol";
 /// reporter and the prices 1.10, 2 and 60,000);
 /// `FEED_STALENESS`, seconds for which prices count (1 day);
 /// `SEED`, whether the sender gives pairs, markets, farms and the stakes' rewards something to begin with
-/// (false): 5,300,000 USD, 3,100,000 EUR, 2,200,000 QXC, 120 WBTC;
+/// (false): 5,300,000 USD, 3,000,000 EUR, 2,200,000 QXC, 120 WBTC;
+/// `DEPLOYMENT`, the file to write addresses to (`deployments/<chain id>.json`; else in `cache/`);
 /// `GIFTS`, addresses, comma between them, that get 100 of the deployed WBTC each (nobody).
 contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment {
     IAccounts private constant ACCOUNTS = QenexAddresses.ACCOUNTS;
@@ -277,7 +277,8 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
         vm.serializeUint("deployment", "chain_id", block.chainid);
         string memory deployment = vm.serializeString("deployment", "contracts", contracts);
         if (!vm.isContext(VmSafe.ForgeContext.ScriptBroadcast)) return;
-        vm.writeJson(deployment, string.concat("deployments/", vm.toString(block.chainid), ".json"));
+        string memory file = string.concat("deployments/", vm.toString(block.chainid), ".json");
+        vm.writeJson(deployment, vm.envOr("DEPLOYMENT", file));
     }
 
     /// @dev Contracts that tools expect, where the chain has them.

@@ -60,11 +60,7 @@ fn permit2(chain_id: u64) -> Bytes {
 #[must_use]
 pub fn permit2_domain(chain_id: u64) -> B256 {
     let domain = b"EIP712Domain(string name,uint256 chainId,address verifyingContract)";
-    let words = [
-        keccak256(domain),
-        keccak256("Permit2"),
-        U256::from(chain_id).into(),
-        PERMIT2.into_word(),
-    ];
+    let words =
+        [keccak256(domain), keccak256("Permit2"), U256::from(chain_id).into(), PERMIT2.into_word()];
     keccak256(words.concat())
 }

@@ -74,8 +74,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let heads = broadcast::channel(HEADS_BUFFER).0;
     let (mining, changes) = watch::channel(options.mining);
     let suite = Suite::of(&spec).map_err(unusable)?;
-    let node =
-        DevNode::new(folders, chain, pool.clone(), heads.clone(), mining, signers()?, suite);
+    let node = DevNode::new(folders, chain, pool.clone(), heads.clone(), mining, signers()?, suite);
     let node = Arc::new(node);
     {
         let node = node.clone();

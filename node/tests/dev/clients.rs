@@ -38,7 +38,7 @@ async fn foundry_deploys_and_moves_time() {
     let dev = Dev::start(&[]).await;
     let cast =
         async |args: &[&str]| text_of(&mut foundry("cast", &dev.url, args)).await.trim().to_owned();
-    let script = ["script", "script/DeployQXC.s.sol", "--broadcast", "--private-key", KEY];
+    let script = ["script", "script/DeployToken.s.sol", "--broadcast", "--private-key", KEY];
     let said = text_of(&mut foundry("forge", &dev.url, &script)).await;
     assert!(said.contains("ONCHAIN EXECUTION COMPLETE & SUCCESSFUL"), "{said}");
     let height: u128 = cast(&["block-number"]).await.parse().unwrap();

@@ -112,7 +112,11 @@ impl Contracts {
             Ok(Contract { name, address, deployed: !code.is_empty() })
         };
         let contracts = published.iter().map(one).collect::<Result<_, Problem>>()?;
-        Ok(Self { chain_id: view.chain().rules().chain_id(), contracts, block_height: view.height() })
+        Ok(Self {
+            chain_id: view.chain().rules().chain_id(),
+            contracts,
+            block_height: view.height(),
+        })
     }
 }
 
