@@ -7,6 +7,7 @@ import {INativeCoin} from "../interfaces/INativeCoin.sol";
 import {QenexAddresses} from "../interfaces/QenexAddresses.sol";
 import {QenexGovernor} from "../src/governance/QenexGovernor.sol";
 import {QXC} from "../src/qxc/QXC.sol";
+import {EnginesForScripts} from "./EnginesForScripts.sol";
 
 /// @dev The steps, for whoever deploys governance.
 abstract contract GovernanceDeployment is Script {
@@ -54,8 +55,9 @@ abstract contract GovernanceDeployment is Script {
 /// Environment: `GUARDIAN` (the sender), and in seconds `TIMELOCK_DELAY` (2 days), `VOTING_DELAY` (1 day),
 /// `VOTING_PERIOD` (5 days), `VOTE_EXTENSION` (1 day); in wei `PROPOSAL_THRESHOLD` (100,000 QXC),
 /// `QUORUM_FLOOR` (1,000,000 QXC); `QUORUM_PERCENT` (10).
-contract DeployGovernance is GovernanceDeployment {
+contract DeployGovernance is EnginesForScripts, GovernanceDeployment {
     function run() external returns (QXC token, QenexGovernor governor) {
+        useEngines(msg.sender);
         vm.startBroadcast();
         (token, governor) = deploy(msg.sender);
         vm.stopBroadcast();

@@ -71,7 +71,9 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
         _sender = msg.sender;
         _staleness = uint32(vm.envOr("FEED_STALENESS", uint256(1 days)));
         _seed = vm.envOr("SEED", false);
-        useEngines(_sender, [USD_CODE, EUR_CODE]);
+        useEngines(_sender);
+        useCurrency(_sender, USD_CODE);
+        useCurrency(_sender, EUR_CODE);
         if (!chainHasRole(ADMIN, _sender)) revert NotAdmin(_sender);
         uint32[3] memory feeds = _givenFeeds();
 

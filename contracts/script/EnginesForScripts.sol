@@ -28,8 +28,8 @@ abstract contract EnginesForScripts is Script {
     /// @notice The currency is not registered on this chain.
     error UnknownCurrency(bytes3 code);
 
-    /// @dev Puts the doubles in place, with roles, ledger account and balances of `sender`.
-    function useEngines(address sender, bytes3[2] memory currencies) internal {
+    /// @dev Puts the doubles in place, with roles and ledger account of `sender`.
+    function useEngines(address sender) internal {
         vm.etch(address(QenexAddresses.ACCESS), address(new AccessDouble()).code);
         AccessDouble access = AccessDouble(address(QenexAddresses.ACCESS));
         for (uint8 role = 1; role <= ROLES; role++) {
@@ -49,15 +49,26 @@ abstract contract EnginesForScripts is Script {
         vm.etch(address(QenexAddresses.COMPLIANCE), address(new ComplianceDouble()).code);
         vm.etch(address(QenexAddresses.ACCOUNTS), address(new AccountsDouble()).code);
         AccountsDouble accounts = AccountsDouble(payable(address(QenexAddresses.ACCOUNTS)));
-        if (chainHasAccount(sender)) accounts.open(sender, sender, 1, "US", currencies[0]);
-        for (uint256 i = 0; i < currencies.length; i++) {
-            _useCurrency(sender, currencies[i]);
-        }
+        if (chainHasAccount(sender)) accounts.open(sender, sender, 1, "US", "USD");
 
         answer = _ask(address(QenexAddresses.ORACLE), abi.encodeCall(IOracle.feedCount, ()));
         vm.etch(address(QenexAddresses.ORACLE), address(new OracleDouble()).code);
         OracleDouble(payable(address(QenexAddresses.ORACLE)))
             .forceFeedCount(abi.decode(answer, (uint32)));
+    }
+
+    /// @dev Puts the double of a currency's face in place, with the balance of `sender`.
+    function useCurrency(address sender, bytes3 code) internal {
+        address face = address(QenexAddresses.face(code));
+        (bool known, bytes memory answer) = _try(face, abi.encodeCall(ICurrencyToken.decimals, ()));
+        if (!known) revert UnknownCurrency(code);
+        uint8 decimals = abi.decode(answer, (uint8));
+        answer = _ask(face, abi.encodeCall(ICurrencyToken.balanceOf, (sender)));
+        vm.etch(face, address(new CurrencyTokenDouble(decimals)).code);
+        uint256 balance = abi.decode(answer, (uint256));
+        if (balance > 0 && chainHasAccount(sender)) {
+            CurrencyTokenDouble(face).forceIssue(sender, balance);
+        }
     }
 
     /// @dev Gives the double a feed that the chain has, with its answer.
@@ -85,17 +96,6 @@ abstract contract EnginesForScripts is Script {
         (bool known, bytes memory answer) =
             _try(address(QenexAddresses.ACCOUNTS), abi.encodeCall(IAccounts.profile, (account)));
         return known && abi.decode(answer, (IAccounts.Profile)).status == ACTIVE;
-    }
-
-    function _useCurrency(address sender, bytes3 code) private {
-        address face = address(QenexAddresses.face(code));
-        (bool known, bytes memory answer) = _try(face, abi.encodeCall(ICurrencyToken.decimals, ()));
-        if (!known) revert UnknownCurrency(code);
-        uint8 decimals = abi.decode(answer, (uint8));
-        answer = _ask(face, abi.encodeCall(ICurrencyToken.balanceOf, (sender)));
-        vm.etch(face, address(new CurrencyTokenDouble(decimals)).code);
-        uint256 balance = abi.decode(answer, (uint256));
-        if (balance > 0) CurrencyTokenDouble(face).forceIssue(sender, balance);
     }
 
     function _ask(address to, bytes memory data) private returns (bytes memory) {

@@ -156,12 +156,15 @@ impl Desk {
             admitted.map_err(failed)?;
         }
         self.silent = true;
-        while done()? < suite.len() {
-            if self.attempt(chain, usize::MAX, false)?.included == 0 {
-                return Err(failed("the contract suite does not fit into blocks of this chain"));
-            }
+        let mut made = Ok(());
+        while made.is_ok() && done()? < suite.len() {
+            made = self.attempt(chain, usize::MAX, false).and_then(|built| {
+                let nothing = "the contract suite does not fit into blocks of this chain";
+                if built.included > 0 { Ok(()) } else { Err(failed(nothing)) }
+            });
         }
         self.silent = false;
+        made?;
         for number in before.header.number.saturating_add(1)..=chain.head().header.number {
             let block = chain.block(number).map_err(failed)?;
             if let Some(block) = block.filter(|block| block.receipts.iter().any(|r| !r.success)) {
