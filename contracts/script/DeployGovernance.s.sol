@@ -7,30 +7,15 @@ import {INativeCoin} from "../interfaces/INativeCoin.sol";
 import {QenexAddresses} from "../interfaces/QenexAddresses.sol";
 import {QenexGovernor} from "../src/governance/QenexGovernor.sol";
 import {QXC} from "../src/qxc/QXC.sol";
+import {EnginesForScripts} from "./EnginesForScripts.sol";
 
-/// @title Deploys governance, and QXC if the network has none yet
-/// @notice The sender is an admin of `Access` for what only admins may do: name the coin's face, make the
-/// timelock an admin. Where it is not, these steps are printed for who is. The sender keeps no power but the roles
-/// it had: renounce them when governance works.
-///
-/// Environment: `GUARDIAN` (the sender), and in seconds `TIMELOCK_DELAY` (2 days), `VOTING_DELAY` (1 day),
-/// `VOTING_PERIOD` (5 days), `VOTE_EXTENSION` (1 day); in wei `PROPOSAL_THRESHOLD` (100,000 QXC),
-/// `QUORUM_FLOOR` (1,000,000 QXC); `QUORUM_PERCENT` (10).
-contract DeployGovernance is Script {
-    INativeCoin private constant COIN = QenexAddresses.NATIVECOIN;
-    uint8 private constant ADMIN = 1;
-
-    function run() external returns (QXC token, QenexGovernor governor) {
-        vm.startBroadcast();
-        (token, governor) = deploy(msg.sender);
-        vm.stopBroadcast();
-        console.log("QXC at", address(token));
-        console.log("Governor at", address(governor));
-        console.log("Timelock at", governor.timelock());
-    }
+/// @dev The steps, for whoever deploys governance.
+abstract contract GovernanceDeployment is Script {
+    INativeCoin internal constant COIN = QenexAddresses.NATIVECOIN;
+    uint8 internal constant ADMIN = 1;
 
     /// @notice The steps, for `sender`, who calls.
-    function deploy(address sender) public returns (QXC token, QenexGovernor governor) {
+    function deployGovernance(address sender) internal returns (QXC token, QenexGovernor governor) {
         bool admin = QenexAddresses.ACCESS.hasRole(ADMIN, sender);
         token = QXC(COIN.face());
         bool fresh = address(token) == address(0);
@@ -59,5 +44,30 @@ contract DeployGovernance is Script {
             quorumPercent: vm.envOr("QUORUM_PERCENT", uint256(10)),
             quorumFloor: vm.envOr("QUORUM_FLOOR", uint256(1_000_000 ether))
         });
+    }
+}
+
+/// @title Deploys governance, and QXC if the network has none yet
+/// @notice The sender is an admin of `Access` for what only admins may do: name the coin's face, make the
+/// timelock an admin. Where it is not, these steps are printed for who is. The sender keeps no power but the roles
+/// it had: renounce them when governance works.
+///
+/// Environment: `GUARDIAN` (the sender), and in seconds `TIMELOCK_DELAY` (2 days), `VOTING_DELAY` (1 day),
+/// `VOTING_PERIOD` (5 days), `VOTE_EXTENSION` (1 day); in wei `PROPOSAL_THRESHOLD` (100,000 QXC),
+/// `QUORUM_FLOOR` (1,000,000 QXC); `QUORUM_PERCENT` (10).
+contract DeployGovernance is EnginesForScripts, GovernanceDeployment {
+    function run() external returns (QXC token, QenexGovernor governor) {
+        useEngines(msg.sender);
+        vm.startBroadcast();
+        (token, governor) = deploy(msg.sender);
+        vm.stopBroadcast();
+        console.log("QXC at", address(token));
+        console.log("Governor at", address(governor));
+        console.log("Timelock at", governor.timelock());
+    }
+
+    /// @notice The steps, for `sender`, who calls.
+    function deploy(address sender) public returns (QXC token, QenexGovernor governor) {
+        return deployGovernance(sender);
     }
 }

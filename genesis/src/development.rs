@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, U256, address, bytes, keccak256};
+use alloy_primitives::{Address, U256, address, keccak256};
 use qenex_types::{
     BaseFee, ChainSpec, CurrencySpec, GenesisAccount, LedgerAccountSpec, LedgerSpec, ValidatorSpec,
 };
+
+use crate::predeploys::predeploys;
 
 /// EIP-155 chain id of development networks: 0x5158, "QX".
 pub const DEV_CHAIN_ID: u64 = 0x5158;
@@ -27,8 +29,12 @@ pub const DEV_ACCOUNTS: [Address; 10] = [
     address!("0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"),
 ];
 
-/// The CREATE2 deployer that Foundry and others expect at its usual address.
-const CREATE2_DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
+/// Deploys the contract suite on development networks: account 10 of [`DEV_MNEMONIC`]. Its own, so that the nonces of
+/// [`DEV_ACCOUNTS`], and what follows from them, begin at 0.
+pub const SUITE_DEPLOYER: Address = address!("0xBcd4042DE499D14e55001CcbB24a551F3b954096");
+
+/// The place of [`SUITE_DEPLOYER`] in the mnemonic.
+pub const SUITE_DEPLOYER_INDEX: u32 = 10;
 
 /// A ledger account of the development network that the bank facade can pay from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -60,6 +66,33 @@ pub fn demo_accounts() -> Vec<DemoAccount> {
         .collect()
 }
 
+/// Gives [`SUITE_DEPLOYER`] what it needs to deploy the contract suite and to fill it: the admin's role, coins,
+/// ledger money.
+pub fn prepare_for_suite(spec: &mut ChainSpec) {
+    spec.alloc.insert(SUITE_DEPLOYER, coins(10_000_000));
+    spec.ledger.more_admins.push(SUITE_DEPLOYER);
+    spec.ledger.accounts.push(LedgerAccountSpec {
+        id: SUITE_DEPLOYER,
+        owner: SUITE_DEPLOYER,
+        account_type: "TREASURY".into(),
+        jurisdiction: "US".into(),
+        currency: "USD".into(),
+        balances: amounts(&[("EUR", "10000000.00"), ("USD", "10000000.00")]),
+    });
+}
+
+/// So many whole coins.
+fn coins(amount: u64) -> GenesisAccount {
+    GenesisAccount {
+        balance: U256::from(amount).saturating_mul(U256::from(10).pow(U256::from(18))),
+        ..GenesisAccount::default()
+    }
+}
+
+fn amounts(list: &[(&str, &str)]) -> BTreeMap<String, String> {
+    list.iter().map(|(code, amount)| ((*code).to_owned(), (*amount).to_owned())).collect()
+}
+
 /// A network of `validators` whose bank facade signs with the key of `gateway`.
 #[must_use]
 pub fn development(
@@ -67,23 +100,10 @@ pub fn development(
     gateway: Address,
     timestamp_ms: u64,
 ) -> ChainSpec {
-    let coins = |amount: u64| GenesisAccount {
-        balance: U256::from(amount).saturating_mul(U256::from(10).pow(U256::from(18))),
-        ..GenesisAccount::default()
-    };
     let mut alloc: BTreeMap<_, _> =
         DEV_ACCOUNTS.into_iter().map(|account| (account, coins(1_000_000))).collect();
     alloc.insert(gateway, coins(1_000_000));
-    alloc.insert(
-        CREATE2_DEPLOYER,
-        GenesisAccount {
-            nonce: 1,
-            code: bytes!(
-                "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
-            ),
-            ..GenesisAccount::default()
-        },
-    );
+    alloc.extend(predeploys(DEV_CHAIN_ID));
     let currency = |code: &str, name: &str| CurrencySpec {
         code: code.into(),
         exponent: 2,
@@ -98,9 +118,6 @@ pub fn development(
         jurisdiction: "US".into(),
         currency: currency.into(),
         balances,
-    };
-    let amounts = |list: &[(&str, &str)]| {
-        list.iter().map(|(code, amount)| ((*code).to_owned(), (*amount).to_owned())).collect()
     };
     let mut accounts: Vec<_> = demo_accounts()
         .into_iter()
@@ -125,6 +142,7 @@ pub fn development(
         coin_face: None,
         ledger: LedgerSpec {
             admin: gateway,
+            more_admins: Vec::new(),
             registrars: vec![gateway],
             currencies: vec![currency("USD", "US Dollar"), currency("EUR", "Euro")],
             accounts,

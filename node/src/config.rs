@@ -166,6 +166,9 @@ pub(crate) struct Rest {
     /// Whether payments must carry an `Idempotency-Key`.
     #[serde(default = "yes")]
     pub(crate) idempotency_required: bool,
+    /// A file with addresses of contracts to publish, as `contracts/deployments/` has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) contracts_file: Option<PathBuf>,
 }
 
 /// Health and Prometheus metrics.
@@ -294,6 +297,7 @@ impl Config {
         paths.extend(config.keys.password_file.as_mut());
         if let Some(rest) = &mut config.rest {
             paths.extend([&mut rest.api_key_file, &mut rest.gateway_key_file]);
+            paths.extend(rest.contracts_file.as_mut());
         }
         for path in paths {
             *path = folder.join(&*path);

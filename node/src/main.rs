@@ -1,7 +1,7 @@
 //! The `qenex` binary: one program to run a validator, a local network, and to measure them.
 //!
 //! `cli/` is the command line, `run.rs` wires a node, `consensus/` drives the BFT machine;
-//! `dev/` is a node without consensus for one developer.
+//! `dev/` is a node without consensus for one developer; `suite.rs` deploys the contract suite.
 
 mod accounts;
 mod cli;
@@ -19,6 +19,7 @@ mod keys;
 mod run;
 mod settlement;
 mod snapshot;
+mod suite;
 
 use std::process::ExitCode;
 

@@ -42,6 +42,7 @@ use crate::{
     disk::{self, Disk, Identity},
     fetch::{self, Fetch, Peers},
     gossip, info, keys,
+    suite::Published,
 };
 
 /// Final blocks a slow listener may fall behind before it misses some.
@@ -403,6 +404,13 @@ impl Servers {
                     .parse()
                     .context("the gateway's key is not a secp256k1 key in hex")
                     .map_err(unusable)?;
+                let contracts = match &rest.contracts_file {
+                    Some(file) => {
+                        let read = Published::read(file, shared.spec.chain_id);
+                        read.context("rest.contracts_file").map_err(unusable)?.contracts
+                    }
+                    None => BTreeMap::new(),
+                };
                 let pool = shared.pool.clone();
                 let submit = move |raw: alloy_primitives::Bytes| {
                     let hash = pool.add_raw(&raw, &accounts).map_err(|error| error.to_string())?;
@@ -416,6 +424,7 @@ impl Servers {
                     api_key: ApiKey::new(&api_key).map_err(unusable)?,
                     heads: shared.heads.clone(),
                     info: Arc::new(move || json.blockchain_info()),
+                    contracts,
                     ready,
                     prometheus,
                 };

@@ -98,6 +98,9 @@ pub struct GenesisAccount {
 pub struct LedgerSpec {
     /// May register currencies and appoint registrars.
     pub admin: Address,
+    /// Others who may do the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_admins: Vec<Address>,
     /// May open ledger accounts.
     pub registrars: Vec<Address>,
     /// Currencies.

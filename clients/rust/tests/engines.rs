@@ -83,6 +83,7 @@ impl Chain {
         };
         let spec = LedgerSpec {
             admin: Address::repeat_byte(0xad),
+            more_admins: Vec::new(),
             registrars: vec![],
             currencies: vec![currency("USD"), currency("EUR")],
             accounts: vec![

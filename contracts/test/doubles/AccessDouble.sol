@@ -13,7 +13,8 @@ import {IQenexErrors} from "../../interfaces/IQenexErrors.sol";
 /// Signatures, errors, events and rules are the engine's: roles, policies, requests and approvals, and
 /// the registry of parameters with bounds and delays. Which parameters there are, `forceParameter` says. The functions
 /// whose names begin with `force` exist only here.
-contract AccessDouble is IAccess, IQenexErrors {
+/// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
+contract AccessDouble layout at 2 ** 200 is IAccess, IQenexErrors {
     uint8 private constant ADMIN = 1;
     uint8 private constant GUARDIAN = 7;
     uint8 private constant OPEN = 1;

@@ -7,7 +7,8 @@ import {IQenexErrors} from "../../interfaces/IQenexErrors.sol";
 /// @title The `Accounts` engine for tests without a chain: profiles, and nothing else.
 /// @notice `profile`, `open` and `setStatus` have the engine's signatures; every caller is a registrar. Other functions
 /// are refused as the engine refuses unknown ones.
-contract AccountsDouble is IQenexErrors {
+/// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
+contract AccountsDouble layout at 2 ** 200 is IQenexErrors {
     mapping(address account => IAccounts.Profile) private _profiles;
 
     fallback() external {

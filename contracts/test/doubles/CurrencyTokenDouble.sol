@@ -11,7 +11,8 @@ import {QenexAddresses} from "../../interfaces/QenexAddresses.sol";
 /// the doubles of `Accounts` and `Compliance` have it, which must be in place. Limits, corridors, the travel rule and
 /// risk are the ledger's and not here. The name is kept in code, so that it can be etched at the face's
 /// address.
-contract CurrencyTokenDouble is ERC20 {
+/// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
+contract CurrencyTokenDouble layout at 2 ** 200 is ERC20 {
     uint8 private immutable _DECIMALS;
 
     /// @dev The code goes to another address, whose storage knows no name.

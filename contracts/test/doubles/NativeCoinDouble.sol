@@ -15,7 +15,8 @@ import {AccessDouble} from "./AccessDouble.sol";
 /// Signatures, errors, event and rules are the engine's. `setFace` asks the double of `Access`, which must
 /// be in place for it. Balances change by a cheat code: on a fork, `vm.allowCheatcodes` it first. The functions
 /// whose names begin with `force` exist only here.
-contract NativeCoinDouble is INativeCoin, IQenexErrors {
+/// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
+contract NativeCoinDouble layout at 2 ** 200 is INativeCoin, IQenexErrors {
     Vm private constant CHEATS = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
     uint8 private constant ADMIN = 1;
 

@@ -10,12 +10,13 @@ import {QenexAddresses} from "../../interfaces/QenexAddresses.sol";
 ///
 ///     vm.etch(address(QenexAddresses.ORACLE), address(new OracleDouble()).code);
 ///
-/// What contracts read (`price`, `feedOf`, `feedCount`, `roundOf`) and `createFeed`, `setTerms`, `report`,
+/// What contracts read (`price`, `feedOf`, `feedCount`, `roundOf`) and `createFeed`, `setTerms`, `addReporter`, `report`,
 /// `suspend`, `acceptAnswer` have the engine's signatures, errors, events and rules, with two
 /// differences: every caller has every role, and a feed has one reporter, whoever reports. Other
 /// functions of the engine are refused as it refuses unknown ones. The functions whose names begin with
 /// `force` exist only here.
-contract OracleDouble is IQenexErrors {
+/// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
+contract OracleDouble layout at 2 ** 200 is IQenexErrors {
     /// @dev No hold, a median that jumped, stopped by hand.
     uint8 private constant NONE = 0;
     uint8 private constant HELD = 1;
@@ -73,6 +74,11 @@ contract OracleDouble is IQenexErrors {
         _check(terms);
         f.terms = terms;
         emit IOracle.TermsSet(feed, terms);
+    }
+
+    function addReporter(uint32 feed, address reporter) external {
+        _known(feed);
+        emit IOracle.ReporterAdded(feed, reporter);
     }
 
     function suspend(uint32 feed, bytes4 reason) external {
@@ -179,6 +185,11 @@ contract OracleDouble is IQenexErrors {
         Feed storage f = _known(feed);
         (f.reported, f.observedAt) = (answer, updatedAt);
         _accept(feed, f, answer, updatedAt);
+    }
+
+    /// @notice Sets how many feeds there are: the next one gets the number after it.
+    function forceFeedCount(uint32 count) external {
+        feedCount = count;
     }
 
     /// @notice A feed with usual terms, and its first answer, observed now.

@@ -116,6 +116,7 @@ fn spec(accounts: &[Address], owner: Option<Address>) -> ChainSpec {
         coin_face: None,
         ledger: LedgerSpec {
             admin: issuer,
+            more_admins: Vec::new(),
             registrars: vec![issuer],
             currencies: vec![CurrencySpec {
                 code: "USD".into(),

@@ -5,6 +5,7 @@
 mod blocks;
 mod coin;
 mod engines;
+mod predeploys;
 mod simulation;
 mod state;
 mod support;

@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Gas limit of the blocks. Of a folder that is there it must be the same.
     #[arg(long, value_parser = clap::value_parser!(u64).range(30_000_000..))]
     gas_limit: Option<u64>,
+    /// A new chain without the contract suite.
+    #[arg(long)]
+    no_suite: bool,
     /// Print nothing.
     #[arg(long)]
     silent: bool,
@@ -63,6 +66,7 @@ impl Args {
             datadir: self.datadir,
             mining,
             gas_limit: self.gas_limit,
+            suite: !self.no_suite,
             silent: self.silent,
             stop_with_stdin: self.stop_with_stdin,
         };

@@ -16,13 +16,14 @@ use qenex_testnet::{
     load::{self, LoadOptions},
     network::{Endpoint, Endpoints, Ports},
 };
-use qenex_types::LedgerAccountSpec;
+use qenex_types::{ChainSpec, LedgerAccountSpec};
 use rand::RngCore;
 
 use crate::{
     clock::unix_ms,
     config::{Config, Consensus, Keys, Metrics, P2p, Peer, Rest, Rpc, StoreConfig},
     keys::{validator_spec, write_secret},
+    suite::{ADDRESSES, Suite},
 };
 
 /// How many wallets own the accounts of `--ledger-accounts`.
@@ -36,9 +37,22 @@ const MAX_VALIDATORS: u16 = 20;
 pub(crate) enum Command {
     /// Make the folders if they are not there, start all validators, and stop them on Ctrl-C. The
     /// data stays.
-    Run(Options),
+    Run {
+        #[command(flatten)]
+        options: Options,
+        /// Without the contract suite. Only read when the folders are made.
+        #[arg(long)]
+        no_suite: bool,
+    },
     /// Only make the folders: keys, specification, configurations.
-    Init(Options),
+    Init {
+        #[command(flatten)]
+        options: Options,
+        /// For a network with the contract suite, which `testnet run` deploys. Only read when the folders
+        /// are made.
+        #[arg(long)]
+        suite: bool,
+    },
 }
 
 /// What a local network looks like.
@@ -82,24 +96,35 @@ pub(crate) struct Options {
     state_cache_mib: usize,
 }
 
+/// Where the folder says where contracts are.
+const CONTRACTS: &str = "contracts.json";
+
+/// What the folders hold.
+struct Made {
+    endpoints: Endpoints,
+    /// What the network is to have beside its genesis state.
+    suite: Option<Suite>,
+}
+
 impl Command {
     pub(crate) fn run(self) -> Result<()> {
         match self {
-            Self::Init(options) => {
-                options.init()?;
+            Self::Init { options, suite } => {
+                options.init(suite)?;
                 println!("made {}", options.datadir.display());
                 Ok(())
             }
-            Self::Run(options) => {
-                let endpoints = options.init()?;
-                super::runtime()?.block_on(run(options, endpoints))
+            Self::Run { options, no_suite } => {
+                let made = options.init(!no_suite)?;
+                super::runtime()?.block_on(run(options, made))
             }
         }
     }
 }
 
 /// Runs until Ctrl-C.
-async fn run(options: Options, endpoints: Endpoints) -> Result<()> {
+async fn run(options: Options, Made { endpoints, suite }: Made) -> Result<()> {
+    let first = endpoints.validators.first().map(|validator| validator.rpc.clone());
     endpoints.require_free_ports()?;
     let binary = std::env::current_exe().context("cannot find the qenex binary itself")?;
     let mut network = Network::new(binary, options.datadir.clone(), endpoints, options.log.clone());
@@ -113,6 +138,15 @@ async fn run(options: Options, endpoints: Endpoints) -> Result<()> {
         () = &mut stop => {
             return network.stop().await;
         }
+    }
+    if let (Some(suite), Some(rpc)) = (suite, first) {
+        tokio::select! {
+            deployed = suite.deploy(&rpc) => deployed.context("cannot deploy the contract suite")?,
+            () = &mut stop => {
+                return network.stop().await;
+            }
+        }
+        println!("contracts      {}", options.datadir.join(CONTRACTS).display());
     }
     println!("{}", network.endpoints());
     println!("data           {}", options.datadir.display());
@@ -155,13 +189,14 @@ impl Options {
     }
 
     /// Makes what is missing; the configurations are written anew, for the ports may have changed.
-    fn init(&self) -> Result<Endpoints> {
+    /// A new network gets the contract suite or not; one that is there stays as it was made.
+    fn init(&self, with_suite: bool) -> Result<Made> {
         if self.validators == 0 || self.validators > MAX_VALIDATORS {
             bail!("--validators {}: 1 to {MAX_VALIDATORS} are possible", self.validators);
         }
         private_folder(&self.datadir)?;
         let genesis = self.datadir.join("genesis.json");
-        if genesis.exists() {
+        let spec = if genesis.exists() {
             let spec = qenex_genesis::read(&genesis)?;
             if spec.validators.len() != usize::from(self.validators) {
                 bail!(
@@ -171,23 +206,28 @@ impl Options {
                     self.validators
                 );
             }
+            spec
         } else {
-            self.create(&genesis)?;
+            self.create(&genesis, with_suite)?
+        };
+        let suite = Suite::of(&spec)?;
+        if suite.is_some() {
+            std::fs::write(self.datadir.join(CONTRACTS), ADDRESSES)?;
         }
         for index in 0..self.validators {
             let path = self.folder(index).join("node.toml");
-            std::fs::write(&path, toml::to_string(&self.config(index))?)
+            std::fs::write(&path, toml::to_string(&self.config(index, suite.is_some()))?)
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         let endpoints = self.endpoints();
         let text = serde_json::to_string_pretty(&endpoints)?;
         std::fs::write(self.datadir.join("endpoints.json"), text)?;
-        Ok(endpoints)
+        Ok(Made { endpoints, suite })
     }
 
     /// Keys, secrets, specification, demo accounts. The specification comes last: as long as it is
     /// not there, the folder is made again.
-    fn create(&self, genesis: &Path) -> Result<()> {
+    fn create(&self, genesis: &Path, with_suite: bool) -> Result<ChainSpec> {
         let mut validators = Vec::new();
         for index in 0..self.validators {
             let folder = self.folder(index);
@@ -230,18 +270,21 @@ impl Options {
             currency: "USD".into(),
             balances: [("USD".to_owned(), "1000.00".to_owned())].into(),
         }));
+        if with_suite {
+            qenex_genesis::prepare_for_suite(&mut spec);
+        }
         qenex_genesis::validate(&spec)?;
         let accounts = serde_json::to_string_pretty(&qenex_genesis::demo_accounts())?;
         std::fs::write(self.datadir.join("accounts.json"), accounts)?;
         std::fs::write(genesis, qenex_genesis::to_json(&spec)?)?;
-        Ok(())
+        Ok(spec)
     }
 
     fn folder(&self, index: u16) -> PathBuf {
         self.datadir.join(format!("validator-{index}"))
     }
 
-    fn config(&self, index: u16) -> Config {
+    fn config(&self, index: u16, has_suite: bool) -> Config {
         let ports = self.ports();
         let peers = (0..self.validators)
             .filter(|peer| *peer != index)
@@ -258,6 +301,7 @@ impl Options {
                 api_key_file: "../api-key".into(),
                 gateway_key_file: "../gateway.key".into(),
                 idempotency_required: false,
+                contracts_file: has_suite.then(|| Path::new("..").join(CONTRACTS)),
             }),
             metrics: Metrics { listen: local(ports.metrics_of(index)) },
             consensus: Consensus::default(),

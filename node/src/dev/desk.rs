@@ -11,12 +11,13 @@ use qenex_exec::{
     AccountOverride, BlockAttributes, BuildLimits, Built, Candidates, Chain, ExecError,
     ExecutedBlock, SealedBlock,
 };
-use qenex_pool::{Best, Pool};
+use qenex_genesis::SUITE_DEPLOYER;
+use qenex_pool::{AccountReader as _, Best, Pool};
 use qenex_rpc_eth::DevelopmentError;
 use qenex_types::PooledTransaction;
 use tokio::sync::broadcast;
 
-use crate::{accounts::HeadAccounts, clock::unix_ms};
+use crate::{accounts::HeadAccounts, clock::unix_ms, suite::Suite};
 
 /// Latest time of a block, seconds: the engines keep times in 40 bits.
 const MAX_TIMESTAMP: u64 = (1 << 40) - 1;
@@ -30,6 +31,8 @@ pub(super) struct Desk {
     pub(super) pool: Arc<Pool>,
     pub(super) heads: broadcast::Sender<Arc<SealedBlock>>,
     pub(super) clock: Clock,
+    /// Whether blocks are not told of in the log.
+    pub(super) silent: bool,
 }
 
 /// The time of blocks: the machine's, moved, and never back.
@@ -133,6 +136,42 @@ impl Desk {
             } else {
                 self.attempt(chain, usize::MAX, true)?;
                 left = left.saturating_sub(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deploys what the chain has not got of the contract suite, in one block if there is room.
+    pub(super) fn deploy(
+        &mut self,
+        chain: &Arc<Chain>,
+        suite: &Suite,
+    ) -> Result<(), DevelopmentError> {
+        let accounts = HeadAccounts(chain.clone());
+        let done = || accounts.account(SUITE_DEPLOYER).map(|account| account.nonce).map_err(failed);
+        let before = chain.head();
+        let sending = suite.transactions(done()?, before.header.timestamp).map_err(failed)?;
+        let raws: Vec<Bytes> = sending.into_iter().map(|signed| signed.raw).collect();
+        for admitted in self.pool.add_raw_batch(&raws, &accounts, None) {
+            admitted.map_err(failed)?;
+        }
+        self.silent = true;
+        let mut made = Ok(());
+        while made.is_ok() && done()? < suite.len() {
+            made = self.attempt(chain, usize::MAX, false).and_then(|built| {
+                let nothing = "the contract suite does not fit into blocks of this chain";
+                if built.included > 0 { Ok(()) } else { Err(failed(nothing)) }
+            });
+        }
+        self.silent = false;
+        made?;
+        for number in before.header.number.saturating_add(1)..=chain.head().header.number {
+            let block = chain.block(number).map_err(failed)?;
+            if let Some(block) = block.filter(|block| block.receipts.iter().any(|r| !r.success)) {
+                return Err(failed(format!(
+                    "a transaction of the contract suite failed in block {}",
+                    block.header.number
+                )));
             }
         }
         Ok(())
@@ -250,7 +289,9 @@ impl Desk {
                 .filter_map(|tx| alloy_consensus::Transaction::to(tx.inner()))
                 .collect();
             self.pool.on_final(included, recipients, &HeadAccounts(chain.clone()));
-            report(&block);
+            if !self.silent {
+                report(&block);
+            }
             // Nobody listening is fine.
             let _listeners = self.heads.send(block);
         }

@@ -45,6 +45,7 @@ impl Folders {
     pub(super) fn open(
         datadir: Option<&Path>,
         gas_limit: Option<u64>,
+        suite: bool,
     ) -> Result<(Self, Arc<Chain>)> {
         let (root, temporary) = match datadir {
             Some(datadir) => {
@@ -58,7 +59,7 @@ impl Folders {
                 (folder.path().to_owned(), Some(folder))
             }
         };
-        let spec = Arc::new(specification(&root, gas_limit)?);
+        let spec = Arc::new(specification(&root, gas_limit, suite)?);
         let current = current(&root)?;
         let genesis = qenex_genesis::state_changes(&spec)?;
         let next = current.saturating_add(1);
@@ -175,14 +176,17 @@ pub(super) fn closed(chain: Arc<Chain>) -> bool {
     Arc::into_inner(chain).is_some()
 }
 
-/// The specification of a folder, written if there is none.
-fn specification(root: &Path, gas_limit: Option<u64>) -> Result<ChainSpec> {
+/// The specification of a folder, written if there is none: then with the contract suite or without.
+fn specification(root: &Path, gas_limit: Option<u64>, suite: bool) -> Result<ChainSpec> {
     let file = root.join("genesis.json");
     if !file.exists() {
         let [admin, ..] = qenex_genesis::DEV_ACCOUNTS;
         let seconds = unix_ms() / 1_000;
         let mut spec = qenex_genesis::development(Vec::new(), admin, seconds.saturating_mul(1_000));
         spec.gas_limit = gas_limit.unwrap_or(spec.gas_limit);
+        if suite {
+            qenex_genesis::prepare_for_suite(&mut spec);
+        }
         write(&file, &qenex_genesis::to_json(&spec)?)?;
         return Ok(spec);
     }

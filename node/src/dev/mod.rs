@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use qenex_exec::{Chain, ExecError};
 use qenex_genesis::{DEV_ACCOUNTS, DEV_MNEMONIC};
 use qenex_pool::{AccountReader, AccountState, Pool, PoolConfig};
@@ -27,6 +27,7 @@ use self::{folders::Folders, node::DevNode};
 use crate::{
     accounts::HeadAccounts,
     run::{stop_signal, unusable},
+    suite::Suite,
 };
 
 /// Final blocks a slow listener may fall behind before it misses some.
@@ -50,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) mining: Mining,
     /// Gas limit of blocks; none: the development network's.
     pub(crate) gas_limit: Option<u64>,
+    /// Whether a new chain has the contract suite.
+    pub(crate) suite: bool,
     /// Print nothing.
     pub(crate) silent: bool,
     /// Stop when standard input ends.
@@ -63,14 +66,21 @@ pub(crate) struct Options {
 /// What keeps the node from starting.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let (folders, chain) =
-        Folders::open(options.datadir.as_deref(), options.gas_limit).map_err(unusable)?;
+        Folders::open(options.datadir.as_deref(), options.gas_limit, options.suite)
+            .map_err(unusable)?;
     let spec = folders.spec().clone();
     let pool = PoolConfig::new(spec.chain_id, spec.gas_limit, spec.base_fee.minimum);
     let pool = Arc::new(Pool::new(pool));
     let heads = broadcast::channel(HEADS_BUFFER).0;
     let (mining, changes) = watch::channel(options.mining);
-    let node =
-        Arc::new(DevNode::new(folders, chain, pool.clone(), heads.clone(), mining, signers()?));
+    let suite = Suite::of(&spec).map_err(unusable)?;
+    let node = DevNode::new(folders, chain, pool.clone(), heads.clone(), mining, signers()?, suite);
+    let node = Arc::new(node);
+    {
+        let node = node.clone();
+        let deployed = tokio::task::spawn_blocking(move || node.deploy_suite()).await?;
+        deployed.context("cannot deploy the contract suite")?;
+    }
     let context = RpcContext {
         chain: ChainSource::Development(node.clone()),
         pool,

@@ -22,6 +22,7 @@ use super::{
     desk::{Clock, Desk},
     folders::{Folders, closed},
 };
+use crate::suite::Suite;
 
 /// Most blocks of one request.
 const MAX_BLOCKS: u64 = 100_000;
@@ -46,9 +47,17 @@ pub(crate) struct DevNode {
 struct Work {
     desk: Desk,
     folders: Folders,
+    /// What a chain begins with.
+    suite: Option<Suite>,
     /// By number, with the number of its database and the time it was made at.
     snapshots: BTreeMap<u64, Snapshot>,
     last_snapshot: u64,
+}
+
+impl Work {
+    fn deploy_suite(&mut self, chain: &Arc<Chain>) -> Result<(), DevelopmentError> {
+        self.suite.as_ref().map_or(Ok(()), |suite| self.desk.deploy(chain, suite))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,9 +79,10 @@ impl DevNode {
         heads: broadcast::Sender<Arc<SealedBlock>>,
         mining: watch::Sender<Mining>,
         signers: Vec<PrivateKeySigner>,
+        suite: Option<Suite>,
     ) -> Self {
-        let desk = Desk { pool, heads, clock: Clock::default() };
-        let work = Work { desk, folders, snapshots: BTreeMap::new(), last_snapshot: 0 };
+        let desk = Desk { pool, heads, clock: Clock::default(), silent: false };
+        let work = Work { desk, folders, suite, snapshots: BTreeMap::new(), last_snapshot: 0 };
         Self {
             chain: RwLock::new(chain),
             put_back: AtomicU64::new(0),
@@ -82,6 +92,11 @@ impl DevNode {
             impersonates_all: AtomicBool::new(false),
             work: Mutex::new(Some(work)),
         }
+    }
+
+    /// Deploys the contract suite where the chain is to have it and has not.
+    pub(super) fn deploy_suite(&self) -> Result<(), DevelopmentError> {
+        self.alone(|work| work.deploy_suite(&self.chain()))
     }
 
     /// Transactions came into the pool.
@@ -255,7 +270,7 @@ impl Development for DevNode {
             }
             self.impersonated.write().clear();
             self.impersonates_all.store(false, Ordering::SeqCst);
-            Ok(())
+            work.deploy_suite(&self.chain())
         })
     }
 }

@@ -1,8 +1,9 @@
 //! What the node prints at its start: who has money, and where the engines are.
 
-use std::{fmt, net::SocketAddr};
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
-use alloy_primitives::hex;
+use alloy_primitives::{Address, hex};
+use anyhow::Result;
 use qenex_genesis::{DEV_MNEMONIC, demo_accounts};
 use qenex_precompiles::{
     ACCESS, ACCOUNTS, COMPLIANCE, LEDGER, NATIVE_COIN, ORACLE, PQ_VERIFY, RISK, SETTLEMENT,
@@ -12,12 +13,20 @@ use qenex_rpc_eth::Mining;
 use qenex_types::ChainSpec;
 
 use super::{Options, signers};
+use crate::suite::{ADDRESSES, Published, Suite};
 
 /// The text.
 pub(super) struct Welcome<'a> {
     pub(super) spec: &'a ChainSpec,
     pub(super) address: SocketAddr,
     pub(super) options: &'a Options,
+}
+
+/// Of the suite, if the chain has it.
+fn contracts(spec: &ChainSpec) -> Result<Option<BTreeMap<String, Address>>> {
+    let suite = Suite::of(spec)?;
+    let published: Published = serde_json::from_str(ADDRESSES)?;
+    Ok(suite.map(|_| published.contracts))
 }
 
 impl fmt::Display for Welcome<'_> {
@@ -63,6 +72,12 @@ impl fmt::Display for Welcome<'_> {
                     format!("ERC-20 {}", currency.code),
                     face_address(code)
                 )?;
+            }
+        }
+        if let Ok(Some(contracts)) = contracts(spec) {
+            writeln!(f, "\nContracts, deployed by account 10 of the mnemonic")?;
+            for (name, address) in contracts {
+                writeln!(f, "  {name:<16} {address}")?;
             }
         }
         writeln!(f, "\nChain id   {}", spec.chain_id)?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokio::{process::Command, time::timeout};
 
 use crate::harness::{ALICE, BOB, Dev, LIMIT};
@@ -38,7 +39,7 @@ async fn foundry_deploys_and_moves_time() {
     let dev = Dev::start(&[]).await;
     let cast =
         async |args: &[&str]| text_of(&mut foundry("cast", &dev.url, args)).await.trim().to_owned();
-    let script = ["script", "script/DeployQXC.s.sol", "--broadcast", "--private-key", KEY];
+    let script = ["script", "script/DeployToken.s.sol", "--broadcast", "--private-key", KEY];
     let said = text_of(&mut foundry("forge", &dev.url, &script)).await;
     assert!(said.contains("ONCHAIN EXECUTION COMPLETE & SUCCESSFUL"), "{said}");
     let height: u128 = cast(&["block-number"]).await.parse().unwrap();
@@ -54,6 +55,51 @@ async fn foundry_deploys_and_moves_time() {
     cast(&["rpc", "evm_increaseTime", "3600"]).await;
     cast(&["send", ALICE, "--value", "1", "--private-key", KEY]).await;
     assert_eq!(cast(&["block-number"]).await, (height + 1).to_string());
+}
+
+#[tokio::test]
+async fn forge_deploys_the_suite_in_one_command() {
+    let dev = Dev::start(&[]).await;
+    let deployment = "cache/suite-of-a-test.json";
+    let mut forge = foundry(
+        "forge",
+        &dev.url,
+        &["script", "script/DeploySuite.s.sol", "--broadcast", "--private-key", KEY],
+    );
+    forge.args(["--non-interactive", "--skip-simulation", "--slow"]).env("DEPLOYMENT", deployment);
+    let said = text_of(&mut forge).await;
+    assert!(said.contains("ONCHAIN EXECUTION COMPLETE & SUCCESSFUL"), "{said}");
+
+    // What it publishes is there, and wired.
+    let file = workspace("contracts", "contracts").join(deployment);
+    let published: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(published["chain_id"], 20_824);
+    let at = |name: &str| published["contracts"][name].as_str().unwrap().to_owned();
+    let ask = async |name: &str, call: &str| {
+        let args = ["call", &at(name), call];
+        text_of(&mut foundry("cast", &dev.url, &args)).await.trim().to_owned()
+    };
+    assert_eq!(ask("LendingPool", "marketCount()(uint256)").await, "4");
+    assert_eq!(ask("OracleAdapter", "pendingOwner()(address)").await, at("QenexTimelock"));
+    assert_eq!(ask("LendingPool", "pendingOwner()(address)").await, at("QenexTimelock"));
+    assert_eq!(ask("PoolFactory", "owner()(address)").await, at("QenexTimelock"));
+    assert_eq!(ask("QenexGovernor", "timelock()(address)").await, at("QenexTimelock"));
+    assert_eq!(ask("QxcUsdFarm", "stakingToken()(address)").await, at("QxcUsdPair"));
+    let face = ["call", "0x515800000000000000000000000000000000000A", "face()(address)"];
+    let face = text_of(&mut foundry("cast", &dev.url, &face)).await;
+    assert_eq!(face.trim(), at("QXC"));
+}
+
+#[tokio::test]
+async fn forge_deploys_governance() {
+    let dev = Dev::start(&[]).await;
+    let script = ["script", "script/DeployGovernance.s.sol", "--broadcast", "--private-key", KEY];
+    let mut forge = foundry("forge", &dev.url, &script);
+    let said = text_of(forge.args(["--non-interactive", "--skip-simulation", "--slow"])).await;
+    assert!(said.contains("ONCHAIN EXECUTION COMPLETE & SUCCESSFUL"), "{said}");
+    let face = ["call", "0x515800000000000000000000000000000000000A", "face()(address)"];
+    let face = text_of(&mut foundry("cast", &dev.url, &face)).await;
+    assert!(said.contains(&format!("QXC at {}", face.trim())), "{face} in {said}");
 }
 
 #[tokio::test]

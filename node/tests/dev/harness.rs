@@ -35,7 +35,13 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
+    /// Without the contract suite: its chain begins empty.
     pub(crate) async fn start(args: &[&str]) -> Self {
+        Self::with_suite(&[&["--no-suite"], args].concat()).await
+    }
+
+    /// As a developer starts it.
+    pub(crate) async fn with_suite(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(QENEX)
             .env("TMPDIR", folder.path())

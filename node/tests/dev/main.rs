@@ -6,4 +6,7 @@ mod blocks;
 mod clients;
 mod harness;
 mod state;
+mod suite;
+#[path = "../suite/mod.rs"]
+mod suite_in_use;
 mod ways_back;

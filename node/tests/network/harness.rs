@@ -120,6 +120,11 @@ pub(crate) struct Net {
 impl Net {
     /// The folders of a network that does not run.
     pub(crate) async fn made(validators: u16) -> Self {
+        Self::made_with(validators, &[]).await
+    }
+
+    /// The same, with more options of `testnet init`.
+    pub(crate) async fn made_with(validators: u16, options: &[&str]) -> Self {
         let places = PLACES.acquire_many(u32::from(validators)).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports::free(validators).unwrap();
@@ -127,7 +132,8 @@ impl Net {
         let mut init = Command::new(QENEX);
         init.args(["testnet", "init", "--validators", &validators.to_string(), "--datadir"])
             .arg(&datadir)
-            .args(["--heartbeat-ms", HEARTBEAT_MS]);
+            .args(["--heartbeat-ms", HEARTBEAT_MS])
+            .args(options);
         for (option, port) in [
             ("--rpc-port", ports.rpc),
             ("--rest-port", ports.rest),

@@ -17,4 +17,7 @@ mod input;
 mod life;
 mod settlement;
 mod snapshot;
+mod suite;
+#[path = "../suite/mod.rs"]
+mod suite_in_use;
 mod wallet;

@@ -36,6 +36,11 @@ impl Wallet {
         Self::of(&PrivateKeySigner::from_bytes(&keccak256(name)).unwrap())
     }
 
+    /// The key, for clients that sign themselves.
+    pub(crate) fn signer(&self) -> PrivateKeySigner {
+        PrivateKeySigner::from_bytes(&self.key).unwrap()
+    }
+
     fn of(signer: &PrivateKeySigner) -> Self {
         Self { key: signer.to_bytes(), address: signer.address(), nonce: 0 }
     }

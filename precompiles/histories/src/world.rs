@@ -59,6 +59,7 @@ pub fn spec() -> LedgerSpec {
     };
     LedgerSpec {
         admin: ADMIN,
+        more_admins: Vec::new(),
         registrars: vec![REGISTRAR],
         currencies: vec![currency("USD", "US dollar"), currency("EUR", "Euro")],
         accounts: vec![

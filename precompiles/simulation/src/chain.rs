@@ -295,6 +295,7 @@ fn specification(population: &Population, money: &[u128]) -> LedgerSpec {
     let customers = money.iter().enumerate();
     LedgerSpec {
         admin: ADMIN,
+        more_admins: Vec::new(),
         registrars: vec![REGISTRAR],
         currencies: vec![CurrencySpec {
             code: "USD".into(),

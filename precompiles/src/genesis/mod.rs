@@ -64,6 +64,10 @@ pub(crate) fn carry_out(host: &mut dyn Host, spec: &LedgerSpec) -> Result<(), Ge
         access::grant(host, Role::Admin, spec.admin, spec.admin)
             .map_err(|e| refused("admin", e))?;
     }
+    for admin in &spec.more_admins {
+        access::grant(host, Role::Admin, *admin, spec.admin)
+            .map_err(|e| refused(&format!("admin {admin}"), e))?;
+    }
     for registrar in &spec.registrars {
         access::grant(host, Role::Registrar, *registrar, spec.admin)
             .map_err(|e| refused(&format!("registrar {registrar}"), e))?;

@@ -14,12 +14,13 @@ use qenex_types::ErrorCode;
 use crate::{
     body::parse_address,
     frame::JsonBody,
-    model::{self, Account, Check, Health, PendingAccount, Transaction},
+    model::{self, Account, Check, Contracts, Health, PendingAccount, Transaction},
     orders::{KeyOrigin, Opening, Orders, Outcome, Payment},
     problem::{Problem, ProblemDetails},
     reference::IdempotencyKey,
     request::{NewAccount, NewPayment, OpenAccountRequest, PaymentRequest},
     server::{Idempotency, OpsContext, RestConfig, RestContext},
+    view::View,
 };
 
 /// What the handlers share.
@@ -231,6 +232,23 @@ pub(crate) async fn get_transaction(
 )]
 pub(crate) async fn blockchain_info(State(app): State<Arc<App>>) -> Json<serde_json::Value> {
     Json((app.context.info)())
+}
+
+/// Addresses of the contracts that the operator publishes: on development networks those of the suite.
+#[utoipa::path(
+    get,
+    path = "/api/v1/contracts",
+    tag = "chain",
+    responses(
+        (status = 200, description = "In the order of their names; none if nothing is published.", body = Contracts),
+        (status = 401, description = "No valid API key.", body = ProblemDetails),
+    ),
+    security(("api_key" = []))
+)]
+pub(crate) async fn contracts(State(app): State<Arc<App>>) -> Result<Json<Contracts>, Problem> {
+    let context = app.context.clone();
+    let read = move |view: &View<'_>| Contracts::read(view, &context.contracts);
+    Ok(Json(app.orders.read(read).await?))
 }
 
 /// This description.

@@ -1,5 +1,7 @@
 //! How answers look. Amounts are always strings in major units, times RFC 3339 in UTC.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256, FixedBytes, hex};
 use qenex_precompiles::risk::rules::Rule;
 use qenex_types::{
@@ -73,6 +75,49 @@ pub(crate) struct PendingAccount {
     pub(crate) account_id: String,
     /// `PENDING`.
     pub(crate) status: String,
+}
+
+/// Contracts that the operator of the node publishes.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Contracts {
+    /// EIP-155 chain id.
+    pub(crate) chain_id: u64,
+    /// In the order of their names.
+    pub(crate) contracts: Vec<Contract>,
+    /// The final block this answer describes.
+    pub(crate) block_height: u64,
+}
+
+/// A contract.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Contract {
+    /// Its name.
+    #[schema(example = "LendingPool")]
+    pub(crate) name: String,
+    /// Its address (EIP-55).
+    pub(crate) address: String,
+    /// Whether it is there: the address has code.
+    pub(crate) deployed: bool,
+}
+
+impl Contracts {
+    /// Looks whether they are there.
+    pub(crate) fn read(
+        view: &View<'_>,
+        published: &BTreeMap<String, Address>,
+    ) -> Result<Self, Problem> {
+        let one = |(name, address): (&String, &Address)| {
+            let code = view.chain().code_at(view.height(), *address).map_err(Problem::internal)?;
+            let (name, address) = (name.clone(), address.to_string());
+            Ok(Contract { name, address, deployed: !code.is_empty() })
+        };
+        let contracts = published.iter().map(one).collect::<Result<_, Problem>>()?;
+        Ok(Self {
+            chain_id: view.chain().rules().chain_id(),
+            contracts,
+            block_height: view.height(),
+        })
+    }
 }
 
 /// A payment.

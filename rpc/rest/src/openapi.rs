@@ -20,6 +20,7 @@ use crate::handlers;
         handlers::pay,
         handlers::get_transaction,
         handlers::blockchain_info,
+        handlers::contracts,
         handlers::openapi,
         handlers::docs,
         handlers::health,
@@ -65,8 +66,8 @@ mod tests {
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(
             paths.join(" "),
-            "/api/v1/accounts /api/v1/accounts/{id} /api/v1/blockchain/info /api/v1/docs \
-             /api/v1/openapi.json /api/v1/transactions /api/v1/transactions/{id} /health /metrics \
+            "/api/v1/accounts /api/v1/accounts/{id} /api/v1/blockchain/info \
+             /api/v1/contracts /api/v1/docs /api/v1/openapi.json /api/v1/transactions /api/v1/transactions/{id} /health /metrics \
              /ready"
         );
         for schema in ["Account", "Transaction", "PaymentRequest", "ProblemDetails", "Health"] {

@@ -1,7 +1,8 @@
 //! The listeners: the bank facade, and the operations port that every validator has.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use alloy_primitives::Address;
 use axum::{
     Router, middleware,
     routing::{get, post},
@@ -91,6 +92,8 @@ pub struct RestContext {
     pub heads: broadcast::Sender<Arc<SealedBlock>>,
     /// The chain's state as the JSON-RPC port tells it.
     pub info: Info,
+    /// Addresses of contracts to publish, by name.
+    pub contracts: BTreeMap<String, Address>,
     /// The node's checks.
     pub ready: Checks,
     /// The node's metrics.
@@ -201,6 +204,7 @@ pub async fn serve(config: RestConfig, context: Arc<RestContext>) -> Result<Rest
         .route("/api/v1/transactions", post(handlers::pay))
         .route("/api/v1/transactions/{id}", get(handlers::get_transaction))
         .route("/api/v1/blockchain/info", get(handlers::blockchain_info))
+        .route("/api/v1/contracts", get(handlers::contracts))
         .route("/api/v1/openapi.json", get(handlers::openapi))
         .route("/api/v1/docs", get(handlers::docs))
         .route("/docs", get(handlers::docs))

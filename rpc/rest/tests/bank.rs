@@ -145,6 +145,9 @@ fn context(
         api_key: ApiKey::new(KEY).unwrap(),
         heads: heads.clone(),
         info: Arc::new(move || json!({ "height": height.head().header.number })),
+        contracts: [("Token", face_address("USD".parse().unwrap())), ("Nothing", Address::ZERO)]
+            .map(|(name, address)| (name.to_owned(), address))
+            .into(),
         ready: Arc::new(|| vec![("store".into(), true, "open".into())]),
         prometheus: PrometheusBuilder::new().build_recorder().handle(),
     })
@@ -489,6 +492,27 @@ async fn malformed_requests_are_answered_precisely() {
     assert_eq!((traced.status, traced.header("x-request-id")), (StatusCode::OK, "r-1"));
     assert_eq!(traced.header("cache-control"), "no-store");
     assert_eq!(traced.body["height"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_contracts_are_listed_with_whether_they_are_there() {
+    let bank = Bank::open().await;
+    let answer = bank.get("/api/v1/contracts").await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let usd = face_address("USD".parse().unwrap());
+    assert_eq!(
+        answer.body,
+        json!({
+            "chain_id": 20_824,
+            "contracts": [
+                { "name": "Nothing", "address": Address::ZERO.to_string(), "deployed": false },
+                { "name": "Token", "address": usd.to_string(), "deployed": true },
+            ],
+            "block_height": 0,
+        })
+    );
+    let keyless = bank.client.get(format!("{}/api/v1/contracts", bank.url));
+    Answer::of(keyless).await.is_problem(401, "Unauthenticated");
 }
 
 #[tokio::test(flavor = "multi_thread")]
