@@ -122,6 +122,26 @@ fn a_block_that_does_not_follow_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn indexes_and_filters_come_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let mut batch = store.state_batch();
+    for slot in 0..20_000_u64 {
+        let value = U256::from(slot + 1);
+        batch.add(&StateChange::Storage(B256::ZERO, keccak256(slot.to_be_bytes()), value)).unwrap();
+    }
+    let head = StateHead { number: 0, hash: B256::ZERO, root: B256::ZERO };
+    store.flush_state(batch, head).unwrap();
+    store.settle().unwrap();
+    let table = store.table(crate::tables::STORAGE).unwrap();
+    let said = store.inner.db.property_value_cf(table, "rocksdb.aggregated-table-properties");
+    let said = said.unwrap().unwrap();
+    let parts = said.split("; ").find_map(|each| each.strip_prefix("# index partitions="));
+    let parts: u32 = parts.unwrap_or_else(|| panic!("one whole index: {said}")).parse().unwrap();
+    assert!(parts > 1, "{parts}");
+}
+
+#[test]
 fn a_second_opening_is_told_that_the_database_is_in_use() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
