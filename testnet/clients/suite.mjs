@@ -14,18 +14,68 @@ import { Follower } from "./suite/follow.mjs";
 import { Inspector } from "./suite/inspector.mjs";
 import { Tally } from "./suite/lane.mjs";
 import { Leaving } from "./suite/leave.mjs";
+import { Liquidator } from "./suite/liquidator.mjs";
 import { Person } from "./suite/person.mjs";
 import { Reader } from "./suite/reader.mjs";
-import { Liquidator, Reporter } from "./suite/reporter.mjs";
+import { Reporter } from "./suite/reporter.mjs";
 import { World, suiteOf } from "./suite/world.mjs";
 
 /** What every run must have checked and done, or it has shown nothing. */
-const CHECKS = ["S1", "S2", "S3", "S4", "S5", "S6", "S8", "S9", "S10", "S11", "S12", "S13", "S14", "S15"]
-  .concat(["P1", "P2", "P3", "P4", "F1", "F2", "F3", "bonus", "nodes"]);
-const ACTIONS = ["supply", "withdraw", "borrow", "repay", "repay for", "switch collateral", "liquidate", "write off"]
-  .concat(["flash loan", "give to the pool", "swap exact in", "swap exact out", "add liquidity", "remove liquidity"])
-  .concat(["flash loan of a pair", "give to a pair", "skim", "farm", "leave a farm", "claim", "claim all", "exit a farm"])
-  .concat(["stake", "delegate", "fund the rewards", "pay", "report a price", "report a jump", "suspend a feed"])
+const CHECKS = [
+  "S1",
+  "S2",
+  "S3",
+  "S4",
+  "S5",
+  "S6",
+  "S7",
+  "S8",
+  "S9",
+  "S10",
+  "S11",
+  "S12",
+  "S13",
+  "S14",
+  "S15",
+].concat(["P1", "P2", "P3", "P4", "F1", "F2", "F3", "bonus", "nodes"]);
+const ACTIONS = [
+  "supply",
+  "withdraw",
+  "borrow",
+  "repay",
+  "repay for",
+  "switch collateral",
+  "liquidate",
+  "write off",
+]
+  .concat([
+    "flash loan",
+    "give to the pool",
+    "swap exact in",
+    "swap exact out",
+    "add liquidity",
+    "remove liquidity",
+  ])
+  .concat([
+    "flash loan of a pair",
+    "give to a pair",
+    "skim",
+    "there and back",
+    "farm",
+    "leave a farm",
+    "claim",
+    "claim all",
+    "exit a farm",
+  ])
+  .concat([
+    "stake",
+    "delegate",
+    "fund the rewards",
+    "pay",
+    "report a price",
+    "report a jump",
+    "suspend a feed",
+  ])
   .concat(["shorten a staleness", "propose", "vote", "queue", "execute"]);
 
 /** Blocks from one picture of everything to the next, at least. */
@@ -42,7 +92,9 @@ function options() {
         rpc: text(process.env.QENEX_RPC ?? "http://127.0.0.1:8545"),
         seconds: text("20"),
         seed: text("1"),
-        contracts: text(process.env.QENEX_CONTRACTS ?? local("../../contracts/deployments/20824.json")),
+        contracts: text(
+          process.env.QENEX_CONTRACTS ?? local("../../contracts/deployments/20824.json"),
+        ),
         "api-key": text(local("../../data/testnet/api-key")),
       },
     });
@@ -72,7 +124,11 @@ const list = (entries) => entries.map(([name, text]) => `${name} ${text}`).join(
 function summary(follower, inspector, reader, books, tally) {
   const byName = ([a], [b]) => (a < b ? -1 : 1);
   const actions = [...tally.actions].sort(byName).map(([name, { ok, refused, raced }]) => {
-    const parts = [[ok, "ok"], [refused, "refused"], [raced, "lost a race"]].filter(([n]) => n > 0);
+    const parts = [
+      [ok, "ok"],
+      [refused, "refused"],
+      [raced, "lost a race"],
+    ].filter(([n]) => n > 0);
     return [name, parts.map(([n, what]) => `${n} ${what}`).join(" + ")];
   });
   const checks = Object.entries(books.checks).sort(byName);
@@ -134,14 +190,17 @@ async function run(settings) {
     const council = lane(Council, "council");
     let acting = true;
     const liquidator = lane(Liquidator, "liquidator").run(() => acting);
-    const news = setInterval(() => progress(`${follower.blocks} blocks, ${tally.sum("ok")} ok`), 30_000);
+    const news = setInterval(
+      () => progress(`${follower.blocks} blocks, ${tally.sum("ok")} ok`),
+      30_000,
+    );
     try {
       await Promise.all([
         liquidator,
         Promise.all([
-          ...people.map((one) => one.run(time, Person.steps)),
-          reporter.run(time, Reporter.steps).then(() => reporter.end()),
-          council.run(time, Council.steps),
+          ...people.map((one) => one.run(time)),
+          reporter.run(time).then(() => reporter.end()),
+          council.run(time),
         ]).then(() => (acting = false)),
       ]);
     } finally {

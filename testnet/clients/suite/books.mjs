@@ -85,7 +85,10 @@ export class Books {
 
   /** What a picture of a block is compared with. */
   snapshot() {
-    const pairs = [...this.pairs.values()].map((pair) => ({ ...pair, shares: [...pair.shares.keys()] }));
+    const pairs = [...this.pairs.values()].map((pair) => ({
+      ...pair,
+      shares: [...pair.shares.keys()],
+    }));
     return {
       holders: [...this.holders],
       stakers: new Map([...this.stakers].map(([farm, set]) => [farm, [...set]])),
@@ -199,7 +202,8 @@ export class Books {
 
   #farm(address, name, { account }) {
     if (!this.stakers.has(address)) this.stakers.set(address, new Set());
-    if (account && (name === "Staked" || name === "Claimed")) this.stakers.get(address).add(account);
+    if (account && (name === "Staked" || name === "Claimed"))
+      this.stakers.get(address).add(account);
   }
 
   #stake(name, args) {
@@ -216,7 +220,8 @@ export class Books {
     const proposal = this.proposals.get(key);
     if (!proposal) return;
     if (name === "VoteCast") proposal.cast += args.weight;
-    if (name === "ProposalQueued") Object.assign(proposal, { eta: args.etaSeconds, queued: number });
+    if (name === "ProposalQueued")
+      Object.assign(proposal, { eta: args.etaSeconds, queued: number });
     if (name === "ProposalExecuted") proposal.executed = number;
     if (name === "ProposalCanceled") proposal.canceled = number;
   }

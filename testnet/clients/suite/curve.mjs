@@ -10,7 +10,5 @@ export function curve({ stable, scale0, scale1 }, r0, r1) {
 /** Whether k for a share did not fall from `a` to `b`: k grows with the square of the size, or its fourth power. */
 export function keeps(pair, a, b) {
   const power = pair.stable ? 4n : 2n;
-  return (
-    curve(pair, b.r0, b.r1) * a.supply ** power >= curve(pair, a.r0, a.r1) * b.supply ** power
-  );
+  return curve(pair, b.r0, b.r1) * a.supply ** power >= curve(pair, a.r0, a.r1) * b.supply ** power;
 }

@@ -28,8 +28,9 @@ export class Lane {
     Object.assign(this, { name, world, random, tally, suite: world.suite, books: world.books });
   }
 
-  /** Every step once, in a random order, then any, until it is time to stop. `steps` are methods by name. */
-  async run(time, steps) {
+  /** Every step once, in a random order, then any, until it is time to stop. Steps are methods by name. */
+  async run(time) {
+    const steps = this.steps();
     const once = this.random.shuffled(steps);
     while (once.length > 0 || time()) {
       const step = once.pop() ?? this.random.pick(steps);
@@ -41,6 +42,10 @@ export class Lane {
         throw error;
       }
     }
+  }
+
+  steps() {
+    return [];
   }
 
   /** The last block that all nodes have. */
@@ -81,11 +86,22 @@ export class Lane {
     return undefined;
   }
 
-  /** An action that cannot be: it is refused with one of these errors. */
-  async refuse(action, wallet, to, name, args, errors, value) {
+  /**
+   * An action that cannot be: it is refused with one of these errors. `races`: other errors, each with whether what
+   * happened since makes it right; `late`: whether it came when it could be, and so went through.
+   */
+  async refuse(action, wallet, to, name, args, errors, { races = {}, late = () => false } = {}) {
     const refused = [errors].flat();
-    const found = await this.#send(wallet, to, name, args, value, { refused });
-    this.tally.count(action, "refused", found.error.name);
+    const wanted = { or: [...refused, ...Object.keys(races)] };
+    const found = await this.#send(wallet, to, name, args, undefined, wanted);
+    const came = found.error?.name ?? "success";
+    const fine = came === "success" ? late(found) : refused.includes(came) || races[came](found);
+    if (!fine) {
+      const where = `block ${found.number}: ${name} by ${wallet.address}: ${show(args)}`;
+      throw new Error(`${where}: expected ${refused.join(" or ")}, found ${came}`);
+    }
+    if (came === "success") this.tally.count(action, "raced");
+    else this.tally.count(action, "refused", came);
     return found;
   }
 

@@ -24,6 +24,7 @@ export class Leaving extends Lane {
       this.books.equal("S15", `all debt in ${name}`, market.scaled, left);
     }
     await Promise.all(all.map((wallet) => this.#withdraw(wallet)));
+    await Promise.all(all.map((wallet) => this.#giveBack(wallet)));
     await this.#rest(others);
     await Promise.all(world.people.map((wallet) => this.#locked(wallet)));
   }
@@ -100,6 +101,17 @@ export class Leaving extends Lane {
       const what = `withdrawal of ${me}`;
       this.books.check("S15", args.amount >= worth, what, `at least ${worth}`, args.amount);
       this.books.equal("S15", `shares of ${me}`, shares, 0n);
+    }
+  }
+
+  /** Ledger money goes back to the deployer, for the next run. */
+  async #giveBack(wallet) {
+    const { usd, eur, deployer } = this.world;
+    if (wallet.judged) return;
+    for (const token of [usd, eur]) {
+      const [balance] = await this.read([[token.address, "balanceOf", [wallet.address]]]);
+      const args = [deployer.address, balance];
+      if (balance > 0n) await this.act("give back", wallet, token.address, "transfer", args);
     }
   }
 

@@ -4,7 +4,7 @@
 import { sleep } from "../ledger/chain.mjs";
 import { ORACLE } from "./abi.mjs";
 import { Lane } from "./lane.mjs";
-import { COIN, MAX } from "./world.mjs";
+import { COIN } from "./world.mjs";
 
 const BPS = 10_000n;
 /** Cents of the unit of account, in an answer of eight digits. */
@@ -16,9 +16,11 @@ const STALE = 1;
 const YEAR = 31_536_000;
 
 export class Reporter extends Lane {
-  static steps = ["wander", "wander", "wander", "storm", "jump", "suspend", "age", "crash"];
-
   #observed = new Map();
+
+  steps() {
+    return ["wander", "wander", "wander", "storm", "jump", "suspend", "age", "crash"];
+  }
 
   get #feeds() {
     return this.suite.tokens.filter(({ feed }) => feed);
@@ -88,7 +90,8 @@ export class Reporter extends Lane {
       const [terms, hold] = [state[3], state[6]];
       if (terms.staleness <= STALE)
         await this.world.call(deployer, ORACLE, "setTerms", [feed, { ...terms, staleness: YEAR }]);
-      if (terms.staleness <= STALE || hold !== 0) await this.#report(token, await this.#answer(token));
+      if (terms.staleness <= STALE || hold !== 0)
+        await this.#report(token, await this.#answer(token));
       const [after] = await this.read([[ORACLE, "feedOf", [feed]]]);
       if (after[6] === 0) continue;
       const args = [feed, terms.minAnswer, terms.maxAnswer, REASON];
@@ -135,7 +138,7 @@ export class Reporter extends Lane {
     await this.world.call(deployer, qxc.address, "transfer", [bankrupt.address, 2_000n * COIN]);
     await this.act("supply", bankrupt, pool, "supply", [qxc.address, 2_000n * COIN]);
     const [{ limit, debt }] = await this.read([[pool, "accountOf", [bankrupt.address]]]);
-    const amount = (((limit - debt) * 99n) / 100n * usd.unit) / COIN;
+    const amount = ((((limit - debt) * 99n) / 100n) * usd.unit) / COIN;
     await this.act("borrow", bankrupt, pool, "borrow", [usd.address, amount]);
     this.world.calm = true; // The liquidator waits until it is too late.
     try {
@@ -208,7 +211,14 @@ export class Reporter extends Lane {
     const answer = await this.#answer(wbtc);
     await this.#doubtful(async () => {
       const args = [wbtc.feed, REASON];
-      await this.refuse("suspend without leave", stranger, ORACLE, "suspend", args, "NotAuthorised");
+      await this.refuse(
+        "suspend without leave",
+        stranger,
+        ORACLE,
+        "suspend",
+        args,
+        "NotAuthorised",
+      );
       await this.act("suspend a feed", deployer, ORACLE, "suspend", args);
       await this.#inDoubt("is suspended");
       const accept = [wbtc.feed, answer, answer, REASON];
@@ -236,91 +246,5 @@ export class Reporter extends Lane {
   /** All prices where they were. */
   async end() {
     for (const token of this.#feeds) await this.#comeHome(token);
-  }
-}
-
-/** Looks for unhealthy accounts, and takes from them what the rules allow. */
-export class Liquidator extends Lane {
-  async run(time) {
-    try {
-      while (time()) if (!(await this.#round())) await sleep(100);
-    } catch (error) {
-      error.message = `${this.name}: ${error.message}`;
-      throw error;
-    }
-  }
-
-  async #round() {
-    if (this.world.calm) return false;
-    const { pool, tokens } = this.suite;
-    const { liquidator } = this.world;
-    const since = this.block;
-    const holders = [...this.books.holders].filter((who) => who !== liquidator.address);
-    if (holders.length === 0) return false;
-    const asked = holders.map((who) => [pool, "accountOf", [who]]);
-    const accounts = await this.read(asked, since);
-    const weak = holders.filter((_, i) => accounts[i].debt > accounts[i].threshold);
-    if (weak.length === 0) return false;
-    const who = this.random.pick(weak);
-    const holdings = await this.read(
-      tokens.flatMap(({ address }) => [
-        [pool, "holdingOf", [who, address]],
-        [pool, "owed", [who, address]],
-        [address, "balanceOf", [liquidator.address]],
-      ]),
-      since,
-    );
-    const of = tokens.map((token, i) => ({
-      token,
-      collateral: holdings[3 * i][2],
-      owed: holdings[3 * i + 1],
-      balance: holdings[3 * i + 2],
-    }));
-    const debt = this.random.pick(of.filter(({ owed }) => owed > 0n));
-    const seized = this.random.pick(of.filter(({ collateral }) => collateral));
-    if (debt.balance < debt.owed * 2n) {
-      await this.#refill(debt.token, debt.owed);
-      return true;
-    }
-    await this.#liquidate(who, debt, seized, since);
-    return true;
-  }
-
-  async #refill(token, owed) {
-    const { deployer, liquidator } = this.world;
-    const args = [liquidator.address, owed * 4n];
-    await this.world.call(deployer, token.address, "transfer", args);
-  }
-
-  async #liquidate(who, { token: debt, owed }, { token: seized }, since) {
-    const { pool, adapter } = this.suite;
-    const { books } = this;
-    const changed = ({ number }) => books.moved(since, number) || books.touched(who, since, number);
-    const amount = this.random.chance(75) ? MAX : (owed * this.random.amount(5, 60)) / 100n + 1n;
-    // A part that would leave dust, or is worth nothing, is refused; others may have been there before.
-    const races = { DustLeft: () => true, AmountTooSmall: () => true };
-    for (const error of ["Healthy", "NoDebt", "NotCollateral"]) races[error] = changed;
-    const args = [who, debt.address, seized.address, amount];
-    const { liquidator } = this.world;
-    const found = await this.act("liquidate", liquidator, pool, "liquidate", args, { races });
-    if (!found) return;
-    const { args: done } = found.events.find(({ name }) => name === "Liquidated");
-    if (found.events.some(({ name }) => name === "DebtWrittenOff")) this.tally.count("write off", "ok");
-    // Not more than the bonus, at the prices of the block, if they stood still in it.
-    if (books.moved(found.number - 1, found.number)) return;
-    const [[priceD, doubtD], [priceC, doubtC], config] = await this.read(
-      [
-        [adapter, "quote", [debt.address]],
-        [adapter, "quote", [seized.address]],
-        [pool, "configOf", [seized.address]],
-      ],
-      found.number,
-    );
-    const low = (priceD * (10_000n - doubtD)) / 10_000n + 1n;
-    const high = (priceC * (10_000n + doubtC)) / 10_000n;
-    const worth = (((done.repaid * low) / debt.unit) * (10_000n + BigInt(config.bonus))) / 10_000n;
-    const got = ((done.seized > 2n ? done.seized - 2n : 0n) * high) / seized.unit;
-    const what = `block ${found.number}: seized from ${who}`;
-    books.check("bonus", got <= worth + 10n ** 9n, what, `at most ${worth}`, got);
   }
 }

@@ -18,14 +18,14 @@ const HOME = stringToHex("US");
 export const MAX = (1n << 256n) - 1n;
 export const COIN = 10n ** 18n;
 /** What people start with: worth of each token, in whole dollars; coins for fees beside it. */
-const WORTH = 40_000n;
-const COINS = 25_000n * COIN;
+const WORTH = 20_000n;
+const COINS = 15_000n * COIN;
 /** The new pair's reserves, in whole tokens. */
-const DEPTH = 500_000n;
+const DEPTH = 100_000n;
 /** Room that the tight market's caps leave, in whole tokens. */
 const ROOM = { supply: 30n, borrow: 12n };
 /** The short governor: seconds, and votes. */
-const TERMS = { delay: 4n, votingDelay: 2, votingPeriod: 8, threshold: 1_000n * COIN };
+const TERMS = { delay: 4n, votingDelay: 2, votingPeriod: 10, threshold: 1_000n * COIN };
 const GAS = { call: 2_000_000n, creation: 9_000_000n };
 
 /** What the properties need to know of the suite. */
@@ -135,7 +135,9 @@ export class World {
     await Promise.all([
       ...opened.map(({ address }) => this.#open(address)),
       ...[...rich, ...people, this.stranger].map(({ address: to }) => this.#coins(to, COINS)),
-      ...this.council.map(({ address: to }) => this.#coins(to, 160_000n * COIN)),
+      ...this.council.map(({ address: to }, i) =>
+        this.#coins(to, (i === 0 ? 160_000n : 8_000n) * COIN),
+      ),
     ]);
     progress("contracts of the run");
     await this.#extend();
@@ -186,7 +188,9 @@ export class World {
     this.ofPairs = new Map();
     for (const pair of [...suite.pairs, this.stable])
       this.ofPairs.set(pair, await this.create(deployer, "BusyFlashBorrower", [pair, false]));
-    await Promise.all([this.quiet, this.busy, ...this.ofPairs.values()].map((one) => this.#open(one)));
+    await Promise.all(
+      [this.quiet, this.busy, ...this.ofPairs.values()].map((one) => this.#open(one)),
+    );
     const terms = {
       votes: suite.qxc,
       guardian: deployer.address,

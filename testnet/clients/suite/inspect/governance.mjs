@@ -10,7 +10,9 @@ export function governance({ governors, qxc }, books) {
       [governor, "proposalVotes", [id]],
       [governor, "proposalSnapshot", [id]],
       [governor, "state", [id]],
-      ...(snapshot !== undefined && snapshot < time ? [[qxc, "getPastTotalSupply", [snapshot]]] : []),
+      ...(snapshot !== undefined && snapshot < time
+        ? [[qxc, "getPastTotalSupply", [snapshot]]]
+        : []),
     ]);
   }
 

@@ -39,7 +39,8 @@ export function lending({ pool, tokens }, books) {
         claims += next();
         shares += owned;
         scaled += owes;
-        if (collateral) books.check("S4", owned > 0n, what(`collateral of ${who}`), "shares", owned);
+        if (collateral)
+          books.check("S4", owned > 0n, what(`collateral of ${who}`), "shares", owned);
         holder.secured ||= collateral;
         holder.indebted ||= owes !== 0n;
       }
@@ -62,18 +63,31 @@ export function lending({ pool, tokens }, books) {
       picture.accounts.set(who, account);
       const old = before?.accounts.get(who);
       // S5, of a chain on which time goes on: who is a thousandth above its debt does not fall below in moments.
-      const still = before?.said.moves === said.moves && said.unsettled + before.said.unsettled === 0;
+      const still =
+        before?.said.moves === said.moves && said.unsettled + before.said.unsettled === 0;
       const written = before && total(before.said.writeOffs) !== total(said.writeOffs);
       if (!old || !still || written || old.threshold * 1000n < old.debt * 1001n) continue;
       const holds = account.threshold >= account.debt;
-      books.check("S5", holds, `block ${number}: ${who}`, `${account.debt} at least`, account.threshold);
+      books.check(
+        "S5",
+        holds,
+        `block ${number}: ${who}`,
+        `${account.debt} at least`,
+        account.threshold,
+      );
     }
   }
 
   function compare(what, token, before, now, b) {
     const a = before.markets.get(token);
     books.check("S6", b.index >= a.index, what("index"), `at least ${a.index}`, b.index);
-    books.check("S3", b.surplus >= a.surplus, what("donations"), `at least ${a.surplus}`, b.surplus);
+    books.check(
+      "S3",
+      b.surplus >= a.surplus,
+      what("donations"),
+      `at least ${a.surplus}`,
+      b.surplus,
+    );
     if (now.said.writeOffs.get(token) === before.said.writeOffs.get(token)) {
       // But for a share: those for the fee of the time since the market was written are rounded down.
       const left = (b.assets + 1n) * (a.shares + VIRTUAL_SHARES);
