@@ -28,12 +28,15 @@ export class Lane {
     Object.assign(this, { name, world, random, tally, suite: world.suite, books: world.books });
   }
 
-  /** Every step once, in a random order, then any, until it is time to stop. Steps are methods by name. */
+  /**
+   * Every step once, in a random order, then those that need others before, then any, until it is time to stop. Steps
+   * are methods by name.
+   */
   async run(time) {
     const steps = this.steps();
-    const once = this.random.shuffled(steps);
+    const once = [...this.random.shuffled(steps), ...this.stepsAfter()];
     while (once.length > 0 || time()) {
-      const step = once.pop() ?? this.random.pick(steps);
+      const step = once.shift() ?? this.random.pick(steps);
       try {
         await this[step]();
       } catch (error) {
@@ -45,6 +48,10 @@ export class Lane {
   }
 
   steps() {
+    return [];
+  }
+
+  stepsAfter() {
     return [];
   }
 

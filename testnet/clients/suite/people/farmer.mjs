@@ -6,20 +6,37 @@ export const Farmer = (Base) =>
       return [...super.steps(), ...["farm", "farm", "leaveFarm", "claim", "claimAll", "exitFarm"]];
     }
 
+    /** Who has shares of a pair by now can stake them, and leave. */
+    stepsAfter() {
+      return [...super.stepsAfter(), "farm", "leaveFarm", "exitFarm"];
+    }
+
+    /** One of the farms, if there is one of which a view says more than nothing. */
+    async #oneOf(view) {
+      const farms = this.suite.farms;
+      const found = await this.read(farms.map(view));
+      const some = farms.map((farm, i) => ({ ...farm, has: found[i] }));
+      const good = some.filter(({ has }) => has > 0n);
+      return this.random.pick(good.length > 0 ? good : some);
+    }
+
     async farm() {
-      const { pair, farm } = this.random.pick(this.world.markets().filter(({ farm: f }) => f));
-      const [shares] = await this.read([[pair, "balanceOf", [this.me]]]);
-      const amount = (shares * this.random.amount(1, 100)) / 100n;
-      if (amount === 0n) await this.no("farm nothing", farm, "stake", [0n, this.me], "ZeroAmount");
-      else await this.do("farm", farm, "stake", [amount, this.me]);
+      const { address, has } = await this.#oneOf(({ share }) => [share, "balanceOf", [this.me]]);
+      const amount = (has * this.random.amount(1, 100)) / 100n;
+      if (amount === 0n)
+        await this.no("farm nothing", address, "stake", [0n, this.me], "ZeroAmount");
+      else await this.do("farm", address, "stake", [amount, this.me]);
     }
 
     async leaveFarm() {
-      const { address } = this.random.pick(this.suite.farms);
-      const [staked] = await this.read([[address, "stakeOf", [this.me]]]);
-      const amount = (staked * this.random.amount(1, 100)) / 100n;
+      const { address, has } = await this.#oneOf(({ address: farm }) => [
+        farm,
+        "stakeOf",
+        [this.me],
+      ]);
+      const amount = (has * this.random.amount(1, 100)) / 100n;
       if (amount === 0n) {
-        const args = [staked + 1n, this.me];
+        const args = [has + 1n, this.me];
         await this.no("take others' stakes", address, "withdraw", args, "InsufficientStake");
       } else await this.do("leave a farm", address, "withdraw", [amount, this.me]);
     }
@@ -35,8 +52,11 @@ export const Farmer = (Base) =>
     }
 
     async exitFarm() {
-      const { address } = this.random.pick(this.suite.farms);
-      const [staked] = await this.read([[address, "stakeOf", [this.me]]]);
-      if (staked > 0n) await this.do("exit a farm", address, "exit", [this.me]);
+      const { address, has } = await this.#oneOf(({ address: farm }) => [
+        farm,
+        "stakeOf",
+        [this.me],
+      ]);
+      if (has > 0n) await this.do("exit a farm", address, "exit", [this.me]);
     }
   };
