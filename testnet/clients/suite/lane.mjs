@@ -34,7 +34,7 @@ export class Lane {
    */
   async run(time) {
     const steps = this.steps();
-    const once = [...this.random.shuffled(steps), ...this.stepsAfter()];
+    const once = [...this.random.shuffled([...new Set(steps)]), ...this.stepsAfter()];
     while (once.length > 0 || time()) {
       const step = once.shift() ?? this.random.pick(steps);
       try {

@@ -12,6 +12,7 @@ const DIGITS = 1_000_000n;
 const REASON = "0x74657374";
 /** How long an unhealthy account waits for the liquidator. */
 const PATIENCE_MS = 8_000;
+const MORE_PATIENCE_MS = 40_000;
 const STALE = 1;
 const YEAR = 31_536_000;
 
@@ -19,7 +20,18 @@ export class Reporter extends Lane {
   #observed = new Map();
 
   steps() {
-    return ["wander", "wander", "wander", "storm", "jump", "suspend", "age", "crash"];
+    return [
+      "wander",
+      "wander",
+      "storm",
+      "storm",
+      "storm",
+      "storm",
+      "jump",
+      "suspend",
+      "age",
+      "crash",
+    ];
   }
 
   get #feeds() {
@@ -102,7 +114,7 @@ export class Reporter extends Lane {
 
   async wander() {
     const token = this.random.pick(this.#feeds);
-    await sleep(this.random.number(500, 2_000));
+    await sleep(this.random.number(100, 1_000));
     const answer = await this.#answer(token);
     const home = this.#home(token);
     const up = answer < (home * 97n) / 100n || (answer < home && this.random.chance(70));
@@ -120,8 +132,8 @@ export class Reporter extends Lane {
   }
 
   /** Waits until the liquidator is done with everybody, for a while. */
-  async #cleared() {
-    const end = Date.now() + PATIENCE_MS;
+  async #cleared(patience = PATIENCE_MS) {
+    const end = Date.now() + patience;
     while (Date.now() < end) {
       const holders = [...this.books.holders];
       const accounts = await this.read(holders.map((who) => [this.suite.pool, "accountOf", [who]]));
@@ -146,7 +158,7 @@ export class Reporter extends Lane {
     } finally {
       this.world.calm = false;
     }
-    await this.#cleared();
+    await this.#cleared(MORE_PATIENCE_MS);
     await this.#comeHome(qxc);
   }
 

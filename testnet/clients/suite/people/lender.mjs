@@ -25,6 +25,11 @@ export const Lender = (Base) =>
       ];
     }
 
+    /** Who supplied can borrow, who owes can repay. */
+    stepsAfter() {
+      return [...super.stepsAfter(), "borrow", "repay", "repayOther", "withdraw", "collateral"];
+    }
+
     /** Where I stand in the lending pool, for an action in a token. */
     async stand(token) {
       const { pool, adapter } = this.suite;
@@ -94,7 +99,7 @@ export const Lender = (Base) =>
       const cap = BigInt(config.borrowCap) * token.unit - market.debt;
       const most = min(room, min(market.cash / 20n, cap / 20n));
       // Sometimes to the limit: the next move of a price makes such accounts unhealthy.
-      const share = this.random.chance(25) ? 999n : this.random.amount(10, 700);
+      const share = this.random.chance(40) ? 999n : this.random.amount(10, 700);
       const amount = (most * share) / 1000n;
       if (amount <= 0n) return;
       const args = [token.address, amount];
