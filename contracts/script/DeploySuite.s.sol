@@ -40,7 +40,7 @@ import {EnginesForScripts} from "./EnginesForScripts.sol";
 contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment {
     IAccounts private constant ACCOUNTS = QenexAddresses.ACCOUNTS;
     IOracle private constant ORACLE = QenexAddresses.ORACLE;
-    uint8 private constant CONTRACT = 7;
+    uint8 private constant INSTITUTION = 3;
     bytes3 private constant USD_CODE = "USD";
     bytes3 private constant EUR_CODE = "EUR";
 
@@ -302,9 +302,10 @@ contract DeploySuite is EnginesForScripts, GovernanceDeployment, PoolsDeployment
         _named.push(Named(name, at));
     }
 
-    /// @dev The account of a contract belongs to the contract: nobody else can move its money.
+    /// @dev The account of a contract belongs to the contract: nobody else can move its money. Of the type CONTRACT
+    /// the risk rules would judge it as one customer, and refuse what it pays to the many whose money it holds.
     function _openAccount(address account) private {
-        ACCOUNTS.open(account, account, CONTRACT, "US", USD_CODE);
+        ACCOUNTS.open(account, account, INSTITUTION, "US", USD_CODE);
     }
 
     function _supply(IERC20 token, uint256 amount) private {

@@ -41,9 +41,9 @@ export function readOptions() {
   return options;
 }
 
-/** A contract's ABI and creation code, as Forge compiled it. */
-export function artifact(name) {
-  const file = new URL(`../../contracts/out/${name}.sol/${name}.json`, import.meta.url);
+/** A contract's ABI and creation code, as Forge compiled it; `source`: the file that it is in. */
+export function artifact(name, source = `${name}.sol`) {
+  const file = new URL(`../../contracts/out/${source}/${name}.json`, import.meta.url);
   try {
     const { abi, bytecode } = JSON.parse(readFileSync(file, "utf8"));
     return { abi, bytecode: bytecode.object };

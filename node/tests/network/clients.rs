@@ -24,7 +24,8 @@ pub(crate) fn workspace(path: &str, packages: &str) -> PathBuf {
     root.join(path)
 }
 
-fn tool(name: &str) -> Command {
+/// A program of the Foundry project, in its folder.
+pub(crate) fn tool(name: &str) -> Command {
     let mut command = Command::new(workspace(&format!("contracts/bin/{name}"), "contracts"));
     command.current_dir(workspace("contracts", "contracts"));
     command

@@ -51,9 +51,13 @@ pub(crate) async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<
 
 /// Runs a program to its end.
 pub(crate) async fn run_to_end(command: &mut Command) -> Output {
+    run_within(LIMIT, command).await
+}
+
+async fn run_within(limit: Duration, command: &mut Command) -> Output {
     command.stdin(std::process::Stdio::null()).kill_on_drop(true);
     let name = format!("{:?}", command.as_std());
-    let Ok(output) = timeout(LIMIT, command.output()).await else {
+    let Ok(output) = timeout(limit, command.output()).await else {
         panic!("{name} does not end");
     };
     output.unwrap_or_else(|error| panic!("cannot run {name}: {error}"))
@@ -61,7 +65,12 @@ pub(crate) async fn run_to_end(command: &mut Command) -> Output {
 
 /// What a program wrote to standard output; it must have succeeded.
 pub(crate) async fn text_of(command: &mut Command) -> String {
-    let output = run_to_end(command).await;
+    text_within(LIMIT, command).await
+}
+
+/// As `text_of`, of a program that may take longer than others.
+pub(crate) async fn text_within(limit: Duration, command: &mut Command) -> String {
+    let output = run_within(limit, command).await;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),

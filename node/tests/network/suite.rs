@@ -1,6 +1,6 @@
 //! The contract suite on a network of four validators, as `qenex testnet run` starts it.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -10,12 +10,16 @@ use tokio::{
 };
 
 use crate::{
-    harness::{LIMIT, Net, QENEX, text_of, until},
+    clients::{tool, workspace},
+    harness::{LIMIT, Net, QENEX, text_of, text_within, until},
     suite_in_use::{published, use_it},
     wallet::Wallet,
 };
 
 const ALL: [usize; 4] = [0, 1, 2, 3];
+
+/// How long the script may take: its first round has several hundred transactions, one after the other.
+const LONG: Duration = Duration::from_secs(400);
 
 /// A running command, and what it prints: somebody must read it.
 struct Run {
@@ -98,5 +102,26 @@ async fn four_validators_have_the_suite_and_publish_it() {
         net.network.call(3, "eth_getTransactionCount", json!([deployer, "latest"])).await.ok()
     });
     assert_eq!(again.await, nonce);
+    stop(process).await;
+}
+
+/// A short run: the first round of all kinds of actions, and a little more. Longer ones are in
+/// docs/benchmarks.md.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_suites_properties_hold_while_people_use_it() {
+    let net = Net::made_with(4, &["--suite"]).await;
+    let process = run(&net).await;
+    // The script reads what Forge compiles.
+    text_of(tool("forge").arg("build")).await;
+    let rest = net.network.endpoints().validators[0].rest.clone().unwrap();
+    let mut node = Command::new("node");
+    node.arg(workspace("testnet/clients/suite.mjs", "testnet/clients"));
+    node.args(["--rpc", &ALL.map(|index| net.rpc(index)).join(",")]);
+    node.args(["--seconds", "20", "--seed", "1"]);
+    node.args(["--contracts", &format!("{rest}/api/v1/contracts"), "--api-key"]);
+    node.arg(net.network.datadir().join("api-key"));
+    let said = text_within(LONG, &mut node).await;
+    assert!(said.contains("suite: ok in "), "{said}");
+    net.agree(&ALL).await;
     stop(process).await;
 }

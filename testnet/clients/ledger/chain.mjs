@@ -82,7 +82,7 @@ export function show(value) {
 }
 
 /** Addresses in small letters, so that they compare. */
-function plain(value) {
+export function plain(value) {
   if (typeof value === "string") return value.length === 42 ? value.toLowerCase() : value;
   if (Array.isArray(value)) return value.map(plain);
   if (value === null || typeof value !== "object") return value;
