@@ -33,6 +33,8 @@ const CODES = { XXX: "0x585858", none: "0x000000", bad: "0x007f41" };
 const COINS = 1_000_000n;
 /** Money of the accounts that pay it, cents. */
 const MONEY = 1_000_000n;
+/** Answers of feeds have 128 bits. */
+const [LEAST, MOST] = [-(1n << 127n), (1n << 127n) - 1n];
 const account = (number) => `0x${(0xacc0000 + number).toString(16).padStart(40, "0")}`;
 /** Accounts of nobody: with coin, without coin. */
 const HOLDERS = [1, 2, 3].map(account);
@@ -260,7 +262,7 @@ class Oracle {
       staleness: wrong === 3 ? random.pick([0, 31_622_401]) : random.pick([60, 3_600, 90_000, 31_622_400]),
       confirmation: wrong === 4 ? 31_622_401 : random.pick([0, 1, 60, 60, 3_600]),
       minAnswer: low,
-      maxAnswer: wrong === 5 ? low - 1n : random.pick([200_000n, (1n << 127n) - 1n]),
+      maxAnswer: wrong === 5 ? low - 1n : random.pick([200_000n, MOST]),
     };
   }
 
@@ -286,14 +288,14 @@ class Oracle {
     if (kind <= 21) return call("suspend", feed.number, reason);
     if (kind <= 33) {
       const near = random.chance(70);
-      const [min, max] = near ? [-(1n << 127n), (1n << 127n) - 1n] : [feed.answer, feed.answer + 500n];
+      const [min, max] = near ? [LEAST, MOST] : [feed.answer, feed.answer < MOST - 500n ? feed.answer + 500n : MOST];
       return call("acceptAnswer", feed.number, min, max, reason);
     }
     if (kind <= 37) return outside(random, from, to, encode(to, "suspend", feed.number, reason));
     const way = random.pick([0, 0, 50, 400, 4_000, 30_000]);
-    const last = random.chance(95) ? feed.answer : random.pick([-5n, 0n, (1n << 127n) - 1n, -(1n << 127n)]);
+    const last = random.chance(95) ? feed.answer : random.pick([-5n, 0n, MOST, LEAST]);
     let answer = last + random.amount(0, 2 * way) - BigInt(way);
-    if (answer >= 1n << 127n || answer < -(1n << 127n)) answer = last;
+    if (answer > MOST || answer < LEAST) answer = last;
     const age = random.pick([0, 0, 0, 0, 1, 2, 50, 70, 4_000, -1]);
     return { ...call("report", feed.number, answer, BigInt(time - age)), feed, answer };
   }
