@@ -21,6 +21,8 @@ contract LedgerGate is IAccountGate {
             // The engine refuses to speak of accounts that there are not.
             return false;
         }
+        // Why, until when and by whom does not matter.
+        // slither-disable-next-line unused-return
         (uint8 sides,,,,,) = QenexAddresses.COMPLIANCE.freezeOf(account);
         return sides == 0 && !QenexAddresses.COMPLIANCE.isDenied(account);
     }

@@ -28,6 +28,8 @@ abstract contract LendingAdmin is LendingBase, Ownable2Step {
         if (id == MAX_MARKETS) revert TooManyMarkets();
         uint256 decimals = IERC20Metadata(token).decimals();
         if (decimals > MAX_DECIMALS) revert InvalidConfig("decimals");
+        // Only whether there is a good price.
+        // slither-disable-next-line unused-return
         (, uint256 doubt,) = PRICES.quote(token);
         if (doubt != 0) revert PriceInDoubt(token);
 
@@ -75,6 +77,8 @@ abstract contract LendingAdmin is LendingBase, Ownable2Step {
 
     /// @notice Pays out of the reserve, in cash.
     /// @param amount The greatest number: all.
+    // Compared are the pool's own counts and bits: nobody sets them by sending something.
+    // slither-disable-next-line incorrect-equality
     function takeReserve(address token, address to, uint256 amount)
         external
         onlyOwner

@@ -73,6 +73,8 @@ abstract contract LendingBase is ILendingPool, ReentrancyGuardTransient {
 
     /// @dev Where an account stands. Reads each of its markets, and no other.
     /// @param known A token whose market the caller has in memory, as `loaded`; zero: none.
+    // Compared are bits of a map and numbers of markets.
+    // slither-disable-next-line incorrect-equality
     function _account(address account, address known, Market memory loaded)
         internal
         view
@@ -170,6 +172,8 @@ abstract contract LendingBase is ILendingPool, ReentrancyGuardTransient {
     /// @dev Lets the price source remember what was relied upon.
     function _record(uint256 pending) internal {
         for (uint256 id = 0; pending >> id != 0; id++) {
+            // What it answers is known: it was relied upon.
+            // slither-disable-next-line unused-return
             if (pending >> id & 1 != 0) PRICES.record(_tokens[id]);
         }
     }

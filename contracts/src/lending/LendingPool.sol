@@ -50,6 +50,8 @@ contract LendingPool is LendingAdmin, LendingFlash {
     // Suppliers
 
     /// @inheritdoc IQENEXDeFi
+    // Compared are the pool's own counts and bits: nobody sets them by sending something.
+    // slither-disable-next-line incorrect-equality
     function supply(address token, uint256 amount) external nonReentrant {
         if (amount == 0) revert ZeroAmount();
         Market memory m = _load(token);
@@ -77,6 +79,8 @@ contract LendingPool is LendingAdmin, LendingFlash {
     }
 
     /// @inheritdoc ILendingPool
+    // Compared are the pool's own counts and bits: nobody sets them by sending something.
+    // slither-disable-next-line incorrect-equality
     function withdraw(address token, uint256 amount) external nonReentrant {
         if (amount == 0) revert ZeroAmount();
         Market memory m = _load(token);
@@ -113,6 +117,8 @@ contract LendingPool is LendingAdmin, LendingFlash {
     }
 
     /// @inheritdoc ILendingPool
+    // Compared are the pool's own counts and bits: nobody sets them by sending something.
+    // slither-disable-next-line incorrect-equality
     function setCollateral(address token, bool used) external nonReentrant {
         Market memory m = _load(token);
         uint256 map = _maps[msg.sender];
@@ -172,6 +178,8 @@ contract LendingPool is LendingAdmin, LendingFlash {
 
     /// @dev Books that `amount` of a debt came in. The whole debt is rounded up, the part of it that a
     /// smaller amount pays is rounded down: for the suppliers.
+    // Compared are the pool's own counts and bits: nobody sets them by sending something.
+    // slither-disable-next-line incorrect-equality
     function _payBack(
         address borrower,
         address token,
@@ -191,6 +199,9 @@ contract LendingPool is LendingAdmin, LendingFlash {
     // Liquidators
 
     /// @inheritdoc IQENEXDeFi
+    // Compared as above. The price source, fixed at deployment, is told before the books change; the pool's guard
+    // keeps other calls out meanwhile.
+    // slither-disable-next-line incorrect-equality,reentrancy-no-eth
     function liquidate(address borrower, address debtToken, address collateralToken, uint256 amount)
         external
         nonReentrant
@@ -238,13 +249,18 @@ contract LendingPool is LendingAdmin, LendingFlash {
         view
         returns (uint256[2] memory prices)
     {
+        // Whether an answer is to be recorded: `_account` asked, just before.
+        // slither-disable-next-line unused-return
         (uint256 price, uint256 doubt,) = PRICES.quote(debtToken);
         prices[0] = _priceOfDebt(price, doubt);
+        // slither-disable-next-line unused-return
         (price, doubt,) = PRICES.quote(collateralToken);
         prices[1] = _priceOfCollateral(price, doubt);
     }
 
     /// @dev How much is repaid and seized, for at most `amount`.
+    // Compared are the pool's own counts and bits: nobody sets them by sending something.
+    // slither-disable-next-line incorrect-equality
     function _terms(
         Market memory d,
         Market memory c,
@@ -281,6 +297,8 @@ contract LendingPool is LendingAdmin, LendingFlash {
     }
 
     /// @dev Gives up all debts of an account without collateral.
+    // Compared are the pool's own counts and bits: nobody sets them by sending something.
+    // slither-disable-next-line incorrect-equality
     function _writeOff(address borrower, uint256 map) private {
         for (uint256 id = 0; map >> 2 * id != 0; id++) {
             if (map >> 2 * id & 2 == 0) continue;
@@ -322,6 +340,8 @@ contract LendingPool is LendingAdmin, LendingFlash {
     }
 
     /// @inheritdoc ILendingPool
+    // A rate is shown, rounded down twice; nothing is paid by it.
+    // slither-disable-next-line divide-before-multiply
     function marketOf(address token) external view returns (MarketState memory s) {
         Market memory m = _load(token);
         s.cash = m.cash;
@@ -338,12 +358,16 @@ contract LendingPool is LendingAdmin, LendingFlash {
 
     /// @inheritdoc ILendingPool
     function accountOf(address account) external view returns (Account memory) {
+        // Of no market, so nothing reads it.
+        // slither-disable-next-line uninitialized-local
         Market memory none;
         return _account(account, address(0), none);
     }
 
     /// @inheritdoc ILendingPool
     function healthFactor(address account) external view returns (uint256) {
+        // Of no market, so nothing reads it.
+        // slither-disable-next-line uninitialized-local
         Market memory none;
         Account memory a = _account(account, address(0), none);
         return a.debt == 0 ? type(uint256).max : Math.mulDiv(a.threshold, 1e18, a.debt);

@@ -77,6 +77,8 @@ library MarketLib {
 
     /// @dev The rate is that of the utilisation since the last change, which is the present one.
     /// Unchecked: scaled debt has 128 bits, the index 96, cash 120; growth has less than 128.
+    // Compared are seconds and the pool's own counts.
+    // slither-disable-next-line incorrect-equality
     function accrue(Market memory m) private view {
         unchecked {
             uint256 elapsed = block.timestamp - m.time;
@@ -187,6 +189,7 @@ library MarketLib {
     /// @return burned Shares that the reserve gave.
     function writeOff(MarketSlots storage slots, Market memory m, uint256 scaled)
         internal
+        view
         returns (uint256 lost, uint256 burned)
     {
         uint256 before = assets(m);

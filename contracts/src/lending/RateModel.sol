@@ -27,6 +27,8 @@ library RateModel {
     /// @param slope1 What the first slope adds.
     /// @param slope2 What the second adds.
     /// @param optimal Utilisation at which the second slope begins, basis points, above 0, below 10,000.
+    // ONE / BPS is exact.
+    // slither-disable-next-line divide-before-multiply
     function yearlyRate(uint256 used, uint256 base, uint256 slope1, uint256 slope2, uint256 optimal)
         internal
         pure
@@ -44,6 +46,8 @@ library RateModel {
     /// billionth of a billionth at most for each term.
     /// @param rate Yearly, times 1e18, below 2^64.
     /// @param elapsed Seconds, below 2^40.
+    // Each term is rounded down, as said above.
+    // slither-disable-next-line divide-before-multiply
     function growth(uint256 rate, uint256 elapsed) internal pure returns (uint256) {
         unchecked {
             uint256 x = rate * elapsed / YEAR;

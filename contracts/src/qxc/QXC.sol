@@ -26,6 +26,8 @@ import {StakeVotes} from "./StakeVotes.sol";
 /// which contract is the coin's face. Until then there is no owner, no reward, and everything else works.
 ///
 /// No guard against reentrance: the only code called is the engine's, and that calls nobody.
+// What comes in goes out as rewards, through the engine (`_move`).
+// slither-disable-next-line locked-ether
 contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     using Packed for uint256;
     using Packed for Packed.Stake;
@@ -219,6 +221,8 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     }
 
     /// @dev Rounded down to whole gwei, for the pool; the rest waits for `sweep`.
+    // Whole gwei; the rest waits for `sweep`. Less than one is refused.
+    // slither-disable-next-line incorrect-equality,divide-before-multiply
     function _fund(uint256 value) private {
         uint256 units = value / UNIT;
         if (units == 0) revert ZeroAmount();
@@ -251,6 +255,8 @@ contract QXC is Ownable2Step, StakeVotes, IQXCToken {
     }
 
     /// @dev Wei, rounded down to whole gwei, for the pool. The same for a stake at every time.
+    // Rounded down to whole gwei, as said above.
+    // slither-disable-next-line divide-before-multiply
     function _reward(uint256 amount, uint256 rate) private pure returns (uint256) {
         return amount * rate / RATE_UNIT / UNIT * UNIT;
     }

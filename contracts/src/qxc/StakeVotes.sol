@@ -175,6 +175,8 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         list[0] = first.pack();
     }
 
+    // Days and their midnights.
+    // slither-disable-next-line divide-before-multiply
     function _delegate(address account, address to) private {
         if (to == account) to = address(0);
         address from = address(_delegates[account].latest());
@@ -183,6 +185,8 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
         );
         if (from == to) return;
         // Safe: the present fits in 96 bits.
+        // The delegate before is `from`.
+        // slither-disable-next-line unused-return
         _delegates[account].push(uint96(block.timestamp), uint160(to));
         Packed.Stake memory first = _stakes[account][0].toStake();
         first.delegates = to != address(0);
@@ -237,11 +241,15 @@ abstract contract StakeVotes is CoinFace, IStaking, IERC5805 {
     }
 
     /// @dev Rounded down, for the protocol: votes never outlive the lock.
+    // Down to midnight, as said above.
+    // slither-disable-next-line divide-before-multiply
     function _votesUntil(Packed.Stake memory made) internal pure returns (uint256) {
         return (uint256(made.start) + made.lock) / 1 days * 1 days;
     }
 
     /// @dev When the locks of a stake and of all that its owner made before are over.
+    // An index.
+    // slither-disable-next-line incorrect-equality
     function _lastEnd(mapping(uint256 => uint256) storage list, uint256 index)
         private
         view

@@ -59,6 +59,10 @@ contract AccessDouble layout at 2 ** 200 is IAccess, IQenexErrors {
     mapping(uint16 id => mapping(bytes3 currency => uint64)) private _values;
     mapping(uint16 id => mapping(bytes3 currency => Change)) private _changes;
 
+    fallback() external {
+        revert UnknownFunction(msg.sig);
+    }
+
     /// @notice Gives an address a role, without anybody's leave.
     function forceRole(uint8 role, address member) external {
         _grant(_known(role), member);
@@ -128,9 +132,10 @@ contract AccessDouble layout at 2 ** 200 is IAccess, IQenexErrors {
     }
 
     function approve(bytes32 id) external {
-        Request storage asked = _open(id);
+        Request storage asked = _made(id);
         _requireRole(asked.role, msg.sender);
         if (asked.initiator == msg.sender) revert NotAuthorised(msg.sender);
+        _requireOpen(id, asked);
         uint256 stale = MAX_APPROVALS;
         for (uint256 i = asked.approvers.length; i > 0; i--) {
             address approver = asked.approvers[i - 1];
@@ -144,10 +149,11 @@ contract AccessDouble layout at 2 ** 200 is IAccess, IQenexErrors {
     }
 
     function cancel(bytes32 id) external {
-        Request storage asked = _open(id);
+        Request storage asked = _made(id);
         bool may = asked.initiator == msg.sender || _members[ADMIN][msg.sender]
             || _members[GUARDIAN][msg.sender];
         if (!may) revert NotAuthorised(msg.sender);
+        _requireOpen(id, asked);
         asked.status = CANCELLED;
         emit RequestCancelled(id, msg.sender);
     }
@@ -179,6 +185,7 @@ contract AccessDouble layout at 2 ** 200 is IAccess, IQenexErrors {
         if (!_members[ADMIN][msg.sender] && !_members[GUARDIAN][msg.sender]) {
             revert NotAuthorised(msg.sender);
         }
+        _find(id, currency);
         if (_changes[id][currency].effectiveAt == 0) revert ChangeNotDue(id, 0);
         delete _changes[id][currency];
         emit ParameterCancelled(id, currency, msg.sender);
@@ -280,8 +287,13 @@ contract AccessDouble layout at 2 ** 200 is IAccess, IQenexErrors {
         emit RoleRevoked(role, member, msg.sender);
     }
 
-    function _open(bytes32 id) private view returns (Request storage asked) {
+    /// @dev Who may not touch a request does not hear how it stands.
+    function _made(bytes32 id) private view returns (Request storage asked) {
         asked = _requests[id];
+        if (asked.status == 0) revert RequestNotOpen(id, 0);
+    }
+
+    function _requireOpen(bytes32 id, Request storage asked) private view {
         uint8 status = _status(asked);
         if (status != OPEN) revert RequestNotOpen(id, status);
     }

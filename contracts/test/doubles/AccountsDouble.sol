@@ -5,10 +5,16 @@ import {IAccounts} from "../../interfaces/IAccounts.sol";
 import {IQenexErrors} from "../../interfaces/IQenexErrors.sol";
 
 /// @title The `Accounts` engine for tests without a chain: profiles, and nothing else.
-/// @notice `profile`, `open` and `setStatus` have the engine's signatures; every caller is a registrar. Other functions
-/// are refused as the engine refuses unknown ones.
+/// @notice `profile`, `open` and `setStatus` have the engine's signatures; every caller is a registrar, whatever is
+/// opened is good, accounts with money can be closed, and there are no events. Other functions are refused as the engine
+/// refuses unknown ones. `forceStatus` exists only here.
 /// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
 contract AccountsDouble layout at 2 ** 200 is IQenexErrors {
+    uint8 private constant PENDING = 1;
+    uint8 private constant ACTIVE = 2;
+    uint8 private constant DORMANT = 3;
+    uint8 private constant CLOSED = 5;
+
     mapping(address account => IAccounts.Profile) private _profiles;
 
     fallback() external {
@@ -34,9 +40,18 @@ contract AccountsDouble layout at 2 ** 200 is IQenexErrors {
     function setStatus(address account, uint8 status) external {
         IAccounts.Profile storage p = _profiles[account];
         if (p.status == 0) revert UnknownAccount(account);
-        if (status == 0 || status > 5) revert InvalidStatus(p.status, status);
+        bool opens = p.status == PENDING || p.status == DORMANT;
+        bool may = p.status == ACTIVE
+            ? status == DORMANT || status == CLOSED
+            : opens && (status == ACTIVE || status == CLOSED);
+        if (!may) revert InvalidStatus(p.status, status);
         p.status = status;
         p.version++;
+    }
+
+    /// @notice Sets a status that the engine's registrars cannot set, or not from the present one.
+    function forceStatus(address account, uint8 status) external {
+        _profiles[account].status = status;
     }
 
     function profile(address account) external view returns (IAccounts.Profile memory) {

@@ -4,8 +4,9 @@ pragma solidity 0.8.37;
 import {IQenexErrors} from "../../interfaces/IQenexErrors.sol";
 
 /// @title The `Compliance` engine for tests without a chain: freezes and the deny list, and nothing else.
-/// @notice `freeze`, `freezeOf` and `isDenied` have the engine's signatures; every caller is an officer. The functions
-/// whose names begin with `force` exist only here.
+/// @notice `freeze`, `freezeOf` and `isDenied` have the engine's signatures, and a freeze its rules; every caller is an
+/// officer, any address can be frozen, and there are no events. The functions whose names begin with `force` exist only
+/// here.
 /// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
 contract ComplianceDouble layout at 2 ** 200 is IQenexErrors {
     struct Freeze {
@@ -28,6 +29,12 @@ contract ComplianceDouble layout at 2 ** 200 is IQenexErrors {
     {
         if (sides == 0 || sides > 3) revert InvalidFreeze("sides");
         if (reason == 0) revert InvalidFreeze("reason");
+        if (until != 0 && until <= block.timestamp) revert InvalidFreeze("until");
+        Freeze storage before = _freezes[account];
+        if (_holds(before)) {
+            if (before.sides & ~sides != 0) revert InvalidFreeze("sides");
+            if (_end(until) < _end(before.until)) revert InvalidFreeze("until");
+        }
         _freezes[account] = Freeze(sides, reason, until, msg.sender, caseId);
     }
 
@@ -44,8 +51,7 @@ contract ComplianceDouble layout at 2 ** 200 is IQenexErrors {
         )
     {
         Freeze storage f = _freezes[account];
-        if (f.until != 0 && f.until < block.timestamp) return (0, 0, 0, 0, address(0), address(0));
-        return (f.sides, f.reason, f.caseId, f.until, f.officer, address(0));
+        return (_holds(f) ? f.sides : 0, f.reason, f.caseId, f.until, f.officer, address(0));
     }
 
     /// @notice Ends a freeze at once: the engine asks two officers.
@@ -56,5 +62,13 @@ contract ComplianceDouble layout at 2 ** 200 is IQenexErrors {
     /// @notice Puts an account on the deny list, or takes it off.
     function forceDenied(address account, bool denied) external {
         isDenied[account] = denied;
+    }
+
+    function _holds(Freeze storage f) private view returns (bool) {
+        return f.sides != 0 && (f.until == 0 || block.timestamp <= f.until);
+    }
+
+    function _end(uint64 until) private pure returns (uint64) {
+        return until == 0 ? type(uint64).max : until;
     }
 }

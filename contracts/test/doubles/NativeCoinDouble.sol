@@ -23,6 +23,10 @@ contract NativeCoinDouble layout at 2 ** 200 is INativeCoin, IQenexErrors {
     address public face;
     uint256 public issued;
 
+    fallback() external {
+        revert UnknownFunction(msg.sig);
+    }
+
     /// @notice Sets what a genesis state sets: the face and the sum of all coin.
     function forceGenesis(address face_, uint256 issued_) external {
         (face, issued) = (face_, issued_);

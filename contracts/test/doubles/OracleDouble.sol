@@ -11,8 +11,9 @@ import {QenexAddresses} from "../../interfaces/QenexAddresses.sol";
 ///     vm.etch(address(QenexAddresses.ORACLE), address(new OracleDouble()).code);
 ///
 /// What contracts read (`price`, `feedOf`, `feedCount`, `roundOf`) and `createFeed`, `setTerms`, `addReporter`, `report`,
-/// `suspend`, `acceptAnswer` have the engine's signatures, errors, events and rules, with two
-/// differences: every caller has every role, and a feed has one reporter, whoever reports. Other
+/// `suspend`, `acceptAnswer` have the engine's signatures, errors, events and rules, with three
+/// differences: every caller has every role, and a feed has one reporter, whoever reports (so terms that ask for more
+/// never make a round), and the faces of feeds say nothing (`AnswerUpdated`). Other
 /// functions of the engine are refused as it refuses unknown ones. The functions whose names begin with
 /// `force` exist only here.
 /// @dev Its storage lies apart from the engine's, so that on a fork it finds nothing of it.
@@ -171,9 +172,8 @@ contract OracleDouble layout at 2 ** 200 is IQenexErrors {
             uint8 reports
         )
     {
-        if (round == 0 || round > _known(feed).latest) {
-            revert NoRound(feed, round);
-        }
+        uint64 latest = _known(feed).latest;
+        if (round == 0 || round > latest) revert NoRound(feed, round);
         Round storage r = _rounds[feed][round];
         return (r.answer, r.startedAt, r.updatedAt, r.acceptedAt, 1);
     }
@@ -223,9 +223,10 @@ contract OracleDouble layout at 2 ** 200 is IQenexErrors {
         if (t.minAnswer > t.maxAnswer) revert InvalidFeed("maxAnswer");
     }
 
-    /// @dev Whether the report counts, as an observation of now.
+    /// @dev Whether the one report is enough and counts, as an observation of now.
     function _counts(Feed storage f) private view returns (bool) {
-        return f.observedAt != 0 && f.observedAt + f.terms.staleness >= block.timestamp
+        return f.terms.minReporters == 1 && f.observedAt != 0
+            && f.observedAt + f.terms.staleness >= block.timestamp
             && f.reported >= f.terms.minAnswer && f.reported <= f.terms.maxAnswer;
     }
 
@@ -234,7 +235,9 @@ contract OracleDouble layout at 2 ** 200 is IQenexErrors {
         returns (uint64)
     {
         Round storage last = _rounds[feed][f.latest];
-        if (f.hold == SUSPENDED || observedAt < last.updatedAt) return 0;
+        if (f.terms.minReporters > 1 || f.hold == SUSPENDED || observedAt < last.updatedAt) {
+            return 0;
+        }
         if (f.latest == 0) return _accept(feed, f, answer, observedAt);
         bool held = f.hold == HELD;
         uint8 how;

@@ -142,7 +142,7 @@ contract LedgerMoneyTest is LendingFixture {
         assertFalse(gate.admits(alice));
         compliance.forceDenied(alice, false);
         for (uint8 status = 1; status <= 5; status++) {
-            accounts.setStatus(alice, status);
+            accounts.forceStatus(alice, status);
             assertEq(gate.admits(alice), status == 2);
         }
         assertFalse(gate.admits(makeAddr("stranger")));

@@ -1,4 +1,4 @@
-//! People's tools on a development node: Cast, Forge, viem and Hardhat.
+//! People's tools on a development node: Cast, Forge, viem and Hardhat; and the node beside Anvil.
 
 use std::path::{Path, PathBuf};
 
@@ -121,4 +121,27 @@ async fn hardhat_runs_a_project_with_fixtures() {
     hardhat.env("HARDHAT_DISABLE_TELEMETRY_PROMPT", "true");
     let said = text_of(&mut hardhat).await;
     assert!(said.contains("4 passing"), "{said}");
+}
+
+/// Runs a script that lives on the node and on an Anvil at once; what it said.
+async fn beside_anvil(script: &str, args: &[&str]) -> String {
+    let dev = Dev::start(&[]).await;
+    let mut forge = Command::new(workspace("contracts/bin/forge", "contracts"));
+    forge.arg("build").current_dir(workspace("contracts", "contracts"));
+    text_of(&mut forge).await;
+    let mut node = Command::new("node");
+    node.arg(workspace(&format!("testnet/clients/{script}"), "testnet/clients"));
+    text_of(node.args(["--rpc", &dev.url]).args(args)).await
+}
+
+#[tokio::test]
+async fn the_doubles_answer_as_the_engines() {
+    let said = beside_anvil("doubles.mjs", &["--histories", "6", "--steps", "30"]).await;
+    assert!(said.contains("all agree\ndoubles beside engines: ok in "), "{said}");
+}
+
+#[tokio::test]
+async fn pools_and_farms_live_as_on_anvil() {
+    let said = beside_anvil("receipts.mjs", &["--steps", "60"]).await;
+    assert!(said.contains("all identical\nreceipts beside Anvil: ok in "), "{said}");
 }
