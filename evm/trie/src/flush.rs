@@ -3,7 +3,7 @@
 //! Order matters, for readers take no lock: raise the ceiling, write, renew the caches, and only
 //! then drop the versions that are in the store now (see the crate's header).
 
-use std::{collections::BTreeMap, sync::Arc, thread::JoinHandle};
+use std::{sync::Arc, thread::JoinHandle};
 
 use alloy_primitives::{B256, Bytes, U256};
 use parking_lot::{Condvar, Mutex};
@@ -224,64 +224,53 @@ impl Shared {
         }
         for (key, row) in &merged.nodes {
             match row {
-                Some(row) => self.node_cache.replace(*key.0, Arc::clone(row)),
-                None => self.node_cache.forget(key.0),
+                Some(row) => self.node_cache.replace(**key, Arc::clone(row)),
+                None => self.node_cache.forget(key),
             }
         }
     }
 
     fn prune(&self, merged: &Merged<'_>, version: u64) {
-        for ah in merged.accounts.keys() {
+        for (ah, _) in &merged.accounts {
             self.accounts.prune(ah, version);
         }
-        for (ah, sh) in merged.slots.keys() {
+        for ((ah, sh), _) in &merged.slots {
             self.slots.prune(&(**ah, **sh), version);
         }
-        for key in merged.nodes.keys() {
-            self.nodes.prune(key.0, version);
+        for (key, _) in &merged.nodes {
+            self.nodes.prune(key, version);
         }
-        for hash in merged.code.keys() {
+        for (hash, _) in &merged.code {
             self.code.prune(hash, version);
         }
     }
 }
 
-/// The last value of everything that several layers changed, in the order of the tables.
+/// The last value of everything that several layers changed, in the order of the tables, as the memory table
+/// likes it.
 #[derive(Default)]
 struct Merged<'a> {
-    accounts: BTreeMap<&'a B256, &'a Option<Account>>,
-    slots: BTreeMap<(&'a B256, &'a B256), U256>,
-    code: BTreeMap<&'a B256, &'a Bytes>,
-    nodes: BTreeMap<Ordered<'a>, Option<&'a Arc<Row>>>,
-}
-
-/// A node key, ordered for the memory table's sake.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Ordered<'a>(&'a NodeKey);
-
-impl Ord for Ordered<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0.owner, self.0.path).cmp(&(other.0.owner, other.0.path))
-    }
-}
-
-impl PartialOrd for Ordered<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+    accounts: Vec<(&'a B256, &'a Option<Account>)>,
+    slots: Vec<((&'a B256, &'a B256), U256)>,
+    code: Vec<(&'a B256, &'a Bytes)>,
+    nodes: Vec<(&'a NodeKey, Option<&'a Arc<Row>>)>,
 }
 
 impl<'a> Merged<'a> {
     fn of(layers: &'a [Arc<Layer>]) -> Self {
         let mut merged = Self::default();
-        for layer in layers {
+        for layer in layers.iter().rev() {
             merged.accounts.extend(&layer.accounts);
             merged.code.extend(&layer.code);
-            merged.nodes.extend(layer.nodes.iter().map(|(key, row)| (Ordered(key), row.as_ref())));
+            merged.nodes.extend(layer.nodes.iter().map(|(key, row)| (key, row.as_ref())));
             for (ah, slots) in &layer.storage {
                 merged.slots.extend(slots.iter().map(|(sh, value)| ((ah, sh), *value)));
             }
         }
+        keep_first(&mut merged.accounts);
+        keep_first(&mut merged.slots);
+        keep_first(&mut merged.code);
+        keep_first(&mut merged.nodes);
         merged
     }
 
@@ -298,12 +287,18 @@ impl<'a> Merged<'a> {
         for (hash, code) in &self.code {
             add(StateChange::Code(**hash, (*code).clone()))?;
         }
-        for (Ordered(key), row) in &self.nodes {
+        for (key, row) in &self.nodes {
             let row = row.map(|row| row.encode(&key.path));
             add(StateChange::Node(key.store_key(), row))?;
         }
         Ok(())
     }
+}
+
+/// Sorts by key, and of several values for one key keeps the first, which is the newest.
+fn keep_first<K: Ord + Copy, V>(values: &mut Vec<(K, V)>) {
+    values.sort_by_key(|(key, _)| *key);
+    values.dedup_by_key(|(key, _)| *key);
 }
 
 /// The pre-values of one block. Nobody asks what was before genesis.

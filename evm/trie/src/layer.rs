@@ -13,7 +13,7 @@ use crate::node::Row;
 
 /// Names a trie node: the account whose storage trie it is in (none for the account trie), and its
 /// path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeKey {
     pub(crate) owner: Option<B256>,
     pub(crate) path: Nibbles,

@@ -7,11 +7,12 @@ use std::hash::{BuildHasher, Hash};
 
 use alloy_primitives::map::{DefaultHashBuilder, HashMap};
 use parking_lot::RwLock;
+use smallvec::SmallVec;
 
 const SHARDS: usize = 64;
 
-/// Key -> values by version, ascending.
-type Shard<K, V> = RwLock<HashMap<K, Vec<(u64, V)>>>;
+/// Key -> values by version, ascending. Most keys have one at a time.
+type Shard<K, V> = RwLock<HashMap<K, SmallVec<[(u64, V); 1]>>>;
 
 /// A map from keys to the versions of their values.
 pub(crate) struct Versions<K, V> {
