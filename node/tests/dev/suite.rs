@@ -120,16 +120,16 @@ async fn the_first_vote_makes_the_timelock_the_owner() {
     let vote = IGovernor::castVoteCall { id, support: 1 };
     client.execute(&deployer, governor, &vote).await.unwrap();
     later(5 * DAY + 60).await;
-    let descriptionHash = keccak256(text);
+    let hash = keccak256(text);
     let queue = IGovernor::queueCall {
         targets: targets.clone(),
         values: values.clone(),
         calls: calls.clone(),
-        descriptionHash,
+        descriptionHash: hash,
     };
     client.execute(&deployer, governor, &queue).await.unwrap();
     later(2 * DAY + 60).await;
-    let execute = IGovernor::executeCall { targets, values, calls, descriptionHash };
+    let execute = IGovernor::executeCall { targets, values, calls, descriptionHash: hash };
     client.execute(&deployer, governor, &execute).await.unwrap();
 
     // then all of it is the timelock's.
