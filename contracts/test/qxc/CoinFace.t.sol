@@ -8,6 +8,7 @@ import {IQenexErrors} from "../../interfaces/IQenexErrors.sol";
 import {CoinFace} from "../../src/qxc/CoinFace.sol";
 import {IQXCToken} from "../../src/qxc/IQXCToken.sol";
 import {QXC} from "../../src/qxc/QXC.sol";
+import {NativeCoinDouble} from "../doubles/NativeCoinDouble.sol";
 import {QxcFixture} from "./QxcFixture.sol";
 
 /// @dev Takes no plain payment: would stop any transfer that runs the recipient's code.
@@ -269,7 +270,7 @@ contract GenesisTest is QxcFixture {
     }
 
     function test_ItWorksWithoutAnOwner() public {
-        vm.store(address(COIN), 0, bytes32(uint256(uint160(address(predeploy)))));
+        NativeCoinDouble(address(COIN)).forceGenesis(address(predeploy), ISSUED);
         token = predeploy;
         assertEq(token.name(), "QENEX");
         assertEq(token.DOMAIN_SEPARATOR(), domain());
