@@ -142,6 +142,7 @@ class AccessAndCoin {
     Object.assign(this, { random, people, ids, admin });
     // Three admins, most times with a policy: else hardly anything would ever be agreed to.
     this.#first = people.slice(1, 3).map((member) => ["grantRole", ADMIN, member]);
+    this.#first.push(["proposeParameter", ids[10], USD, 200n]);
     if (random.chance(70)) this.#first.push(["setPolicy", ADMIN, 1, 5_000]);
     this.places = [ZERO, ACCESS, COIN, FACE, `${PRICE_FEED}00000001`, "0x5158000000000000000000000000000000000007"];
   }
@@ -227,14 +228,16 @@ class AccessAndCoin {
     if (act) {
       this.#asked.push({ id: output, act });
       const by = random.pick(this.people.slice(0, 3));
-      if (random.chance(60)) yield { from: by, to, data: encode(ACCESS, "approve", output) };
+      const end = random.pick(["approve", "approve", "approve", "cancel", undefined]);
+      if (end) yield { from: by, to, data: encode(ACCESS, end, output) };
       if (random.chance(60)) yield act;
     } else if (to === COIN && is("setFace", ZERO)) {
       const face = `0x${data.slice(-40)}`;
       if (this.people.includes(face)) this.#face = face;
-    } else if (to === ACCESS && is("proposeParameter", 0, USD, 0n) && random.chance(50)) {
+    } else if (to === ACCESS && is("proposeParameter", 0, USD, 0n) && random.chance(80)) {
       const [id, currency] = [Number(`0x${data.slice(70, 74)}`), `0x${data.slice(74, 80)}`];
-      yield { from, to, data: encode(ACCESS, "applyParameter", id, currency), wait: random.pick([86_399, 86_400]) };
+      const name = random.pick(["applyParameter", "applyParameter", "cancelParameter"]);
+      yield { from, to, data: encode(ACCESS, name, id, currency), wait: random.pick([86_399, 86_400]) };
     }
   }
 
