@@ -54,7 +54,9 @@ async function compare(step, twin) {
       const time = comparison.now + random.pick(PAUSES);
       const call = world.next(time);
       const seen = await comparison.attempt(call, time);
-      for (const more of world.after?.(call, seen, time) ?? []) await comparison.attempt(more, time + 1);
+      for (const more of world.after?.(call, seen) ?? []) {
+        await comparison.attempt(more, comparison.now + (more.wait ?? 1));
+      }
       await comparison.views(world.views(call));
       await comparison.balances(world.holders ?? []);
     }

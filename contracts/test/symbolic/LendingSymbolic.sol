@@ -3,77 +3,11 @@ pragma solidity 0.8.37;
 
 import {Vm} from "forge-std/Vm.sol";
 import {Market, MarketLib} from "../../src/lending/Market.sol";
-import {RateModel} from "../../src/lending/RateModel.sol";
 
 /// @dev What Halmos proves of the lending pool's arithmetic (`bin/halmos`). Products and quotients of unknown numbers are
-/// hard to prove anything of: where the types of a function's arguments are narrow, the proof is for those widths.
+/// hard to prove anything of: the proof is for the amounts that the function says.
 contract LendingSymbolic {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
-
-    /// @dev For the usual kink of 80 % and all slopes of 16 bits: the rate is between base and the sum of all
-    /// three, at every utilisation from 0 to 1.
-    function check_TheRateIsBounded(uint64 used, uint16 base, uint16 slope1, uint16 slope2)
-        external
-        pure
-    {
-        vm.assume(used <= 1e18);
-        uint256 yearly = RateModel.yearlyRate(used, base, slope1, slope2, 8000);
-        assert(yearly >= uint256(base) * 1e14);
-        assert(yearly <= (uint256(base) + slope1 + slope2) * 1e14);
-    }
-
-    /// @dev The curve never falls: for the usual kink and slopes of 4 and 60 %.
-    function check_TheRateIsMonotone(uint64 used, uint64 more, uint16 base) external pure {
-        vm.assume(used <= more && more <= 1e18);
-        assert(rate(used, base) <= rate(more, base));
-    }
-
-    function rate(uint256 used, uint256 base) private pure returns (uint256) {
-        return RateModel.yearlyRate(used, base, 400, 6000, 8000);
-    }
-
-    /// @dev Utilisation is never above 1, and 1 only where nothing is left: debt and cash of 12 bits.
-    function check_UtilisationIsAtMostOne(uint16 debt, uint16 cash) external pure {
-        vm.assume(debt < 4096 && cash < 4096);
-        uint256 used = RateModel.utilisation(debt, cash);
-        assert(used <= 1e18);
-        assert(used != 1e18 || cash == 0);
-    }
-
-    /// @dev More time is never less interest: at 10 % a year, times of 32 bits.
-    function check_GrowthIsMonotone(uint32 elapsed, uint32 more) external pure {
-        vm.assume(elapsed <= more);
-        assert(RateModel.growth(0.1e18, elapsed) <= RateModel.growth(0.1e18, more));
-    }
-
-    function market(uint256 cash, uint256 shares) private pure returns (Market memory m) {
-        (m.index, m.cash, m.shares) = (MarketLib.ONE, cash, shares);
-    }
-
-    /// @dev Who supplies and withdraws at once gets no more than he gave: 8 bits each, with the virtual million shares.
-    function check_SupplyingAndWithdrawingNeverProfits(uint8 cash, uint8 shares, uint8 amount)
-        external
-        pure
-    {
-        Market memory m = market(cash, shares);
-        uint256 got = MarketLib.toSharesDown(m, amount);
-        m.cash += amount;
-        m.shares += got;
-        assert(MarketLib.toAssetsDown(m, got) <= amount);
-    }
-
-    /// @dev Shares for an amount: more for more, and rounded up never less than rounded down nor above by more than one.
-    function check_SharesAreMonotone(uint8 cash, uint8 shares, uint8 amount, uint8 more)
-        external
-        pure
-    {
-        vm.assume(amount <= more);
-        Market memory m = market(cash, shares);
-        uint256 down = MarketLib.toSharesDown(m, amount);
-        assert(down <= MarketLib.toSharesDown(m, more));
-        uint256 up = MarketLib.toSharesUp(m, amount);
-        assert(up == down || up == down + 1);
-    }
 
     /// @dev A debt that is taken up and paid back at once costs at least what was borrowed: amounts below 16, at an index
     /// of 1.5.

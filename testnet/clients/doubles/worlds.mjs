@@ -136,9 +136,14 @@ class AccessAndCoin {
   holders = HOLDERS;
   #asked = [];
   #face;
+  #first;
 
   constructor(random, { people, ids, admin }) {
     Object.assign(this, { random, people, ids, admin });
+    // Three admins, most times with a policy: else hardly anything would ever be agreed to.
+    this.#first = people.slice(1, 3).map((member) => ["grantRole", ADMIN, member]);
+    this.#first.push(["proposeParameter", ids[10], USD, 200n]);
+    if (random.chance(70)) this.#first.push(["setPolicy", ADMIN, 1, 5_000]);
     this.places = [ZERO, ACCESS, COIN, FACE, `${PRICE_FEED}00000001`, "0x5158000000000000000000000000000000000007"];
   }
 
@@ -176,6 +181,9 @@ class AccessAndCoin {
 
   next() {
     const { random } = this;
+    if (this.#first.length > 0) {
+      return { from: this.admin, to: ACCESS, data: encode(ACCESS, ...this.#first.shift()) };
+    }
     const from = this.#anybody();
     const kind = random.number(1, 100);
     if (kind <= 30) return { from, ...this.#act() };
@@ -188,7 +196,7 @@ class AccessAndCoin {
       const { id, act } = random.pick(this.#asked.slice(-3));
       const name = random.pick(["approve", "approve", "approve", "cancel", "act"]);
       if (name === "act") return act;
-      return { from: random.pick(this.people), to: ACCESS, data: encode(ACCESS, name, id) };
+      return { from: random.pick(this.people.slice(0, 4)), to: ACCESS, data: encode(ACCESS, name, id) };
     }
     if (kind <= 58) {
       const name = random.pick(["approve", "cancel"]);
@@ -212,14 +220,25 @@ class AccessAndCoin {
     return { from: by, to: COIN, data: encode(COIN, "transfer", payer, payee, amount) };
   }
 
-  after({ data, act }, { succeeded, output }) {
-    if (!succeeded) return [];
-    if (act) this.#asked.push({ id: output, act });
-    if (data.startsWith(encode(COIN, "setFace", ZERO).slice(0, 10))) {
+  /** What was asked for is often agreed to and done, and what was proposed applied. */
+  *after({ from, to, data, act }, { succeeded, output }) {
+    if (!succeeded) return;
+    const { random } = this;
+    const is = (name, ...args) => data.startsWith(encode(to, name, ...args).slice(0, 10));
+    if (act) {
+      this.#asked.push({ id: output, act });
+      const by = random.pick(this.people.slice(0, 3));
+      const end = random.pick(["approve", "approve", "approve", "cancel", undefined]);
+      if (end) yield { from: by, to, data: encode(ACCESS, end, output) };
+      if (random.chance(60)) yield act;
+    } else if (to === COIN && is("setFace", ZERO)) {
       const face = `0x${data.slice(-40)}`;
       if (this.people.includes(face)) this.#face = face;
+    } else if (to === ACCESS && is("proposeParameter", 0, USD, 0n) && random.chance(80)) {
+      const [id, currency] = [Number(`0x${data.slice(70, 74)}`), `0x${data.slice(74, 80)}`];
+      const name = random.pick(["applyParameter", "applyParameter", "cancelParameter"]);
+      yield { from, to, data: encode(ACCESS, name, id, currency), wait: random.pick([86_399, 86_400]) };
     }
-    return [];
   }
 
   views() {
