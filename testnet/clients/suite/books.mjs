@@ -78,6 +78,11 @@ export class Books {
     return blocks.some((n) => n > since && n <= number);
   }
 
+  /** Whether anybody changed an account of the lending pool, its owner too. */
+  acted(account, since, number) {
+    return this.touched(account, since, number) || this.touched(`own ${account}`, since, number);
+  }
+
   #touch(account, number) {
     if (!this.#touches.has(account)) this.#touches.set(account, []);
     this.#touches.get(account).push(number);
@@ -125,6 +130,7 @@ export class Books {
     this.lending += 1;
     for (const who of ["account", "borrower", "liquidator", "receiver"])
       if (args[who]) this.holders.add(args[who]);
+    for (const who of [args.account, args.borrower]) if (who) this.#touch(`own ${who}`, number);
     if (name === "Liquidated" || (name === "Repaid" && args.payer !== args.borrower))
       this.#touch(args.borrower, number);
     if (name === "DebtWrittenOff") {

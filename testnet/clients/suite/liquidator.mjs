@@ -59,7 +59,7 @@ export class Liquidator extends Lane {
   async #liquidate(who, { token: debt, owed }, { token: seized }, since) {
     const { pool, adapter } = this.suite;
     const { books } = this;
-    const changed = ({ number }) => books.moved(since, number) || books.touched(who, since, number);
+    const changed = ({ number }) => books.moved(since, number) || books.acted(who, since, number);
     const amount = this.random.chance(75) ? MAX : (owed * this.random.amount(5, 60)) / 100n + 1n;
     // A part that would leave dust, or is worth nothing, is refused; others may have been there before.
     const races = { DustLeft: () => true, AmountTooSmall: () => true };

@@ -48,16 +48,21 @@ export class Reporter extends Lane {
     return answer;
   }
 
-  /** The second of the next observation: later than the last. */
-  async #second({ feed }) {
-    const { deployer, follower } = this.world;
+  /** The second of the last observation. */
+  async #seen({ feed }) {
     if (!this.#observed.has(feed)) {
-      const [report] = await this.read([[ORACLE, "reportOf", [feed, deployer.address]]]);
+      const asked = [ORACLE, "reportOf", [feed, this.world.deployer.address]];
+      const [report] = await this.read([asked]);
       this.#observed.set(feed, report[1]);
     }
-    const second = this.#observed.get(feed) + 1n;
-    await follower.until(second);
-    this.#observed.set(feed, second);
+    return this.#observed.get(feed);
+  }
+
+  /** The second of the next observation: later than the last. */
+  async #second(token) {
+    const second = (await this.#seen(token)) + 1n;
+    await this.world.follower.until(second);
+    this.#observed.set(token.feed, second);
     return second;
   }
 
@@ -248,7 +253,7 @@ export class Reporter extends Lane {
     await this.#doubtful(async () => {
       const short = { ...terms, staleness: STALE };
       await this.act("shorten a staleness", deployer, ORACLE, "setTerms", [wbtc.feed, short]);
-      await follower.until(this.#observed.get(wbtc.feed) + BigInt(STALE) + 2n);
+      await follower.until((await this.#seen(wbtc)) + BigInt(STALE) + 2n);
       await this.#inDoubt("is old");
       await this.act("set terms back", deployer, ORACLE, "setTerms", [wbtc.feed, terms]);
       await this.#report(wbtc, answer);
