@@ -19,6 +19,8 @@ const { values: options } = parseArgs({
 });
 const HISTORIES = Number(options.histories);
 const STEPS = Number(options.steps);
+/** Calls after which every function must have succeeded and have been refused, and certain events been seen. */
+const COMPLETE = 5_000;
 /** Seconds between two calls. */
 const PAUSES = [1, 1, 1, 2, 5, 30, 60, 101, 3_600, 86_400];
 
@@ -62,5 +64,5 @@ async function compare(step, twin) {
     }
     await twin.revert();
   }
-  comparison.report(HISTORIES * STEPS >= 400);
+  comparison.report(HISTORIES * STEPS >= COMPLETE);
 }
