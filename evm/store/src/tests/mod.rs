@@ -126,7 +126,7 @@ fn indexes_and_filters_come_in_parts() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     let mut batch = store.state_batch();
-    for slot in 0..20_000_u64 {
+    for slot in 0..100_000_u64 {
         let value = U256::from(slot + 1);
         batch.add(&StateChange::Storage(B256::ZERO, keccak256(slot.to_be_bytes()), value)).unwrap();
     }
