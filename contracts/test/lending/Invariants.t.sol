@@ -25,11 +25,12 @@ contract LendingStaticInvariants is LendingHandlers {
     }
 
     function invariant_S1_S2_S3_S4_S5() public view {
-        property_S1_SharesAndDebtsAddUp();
-        property_S2_AssetsCoverClaims();
-        property_S3_TheCashIsThere();
-        property_S4_NoDebtWithoutCollateral();
-        property_S5_TheHealthyStayHealthy();
+        Picture memory p = picture();
+        property_S1_SharesAndDebtsAddUp(p);
+        property_S2_AssetsCoverClaims(p);
+        property_S3_TheCashIsThere(p);
+        property_S4_NoDebtWithoutCollateral(p);
+        property_S5_TheHealthyStayHealthy(p);
     }
 
     function afterInvariant() public {
@@ -69,10 +70,11 @@ contract LendingDynamicInvariants is LendingHandlers {
     }
 
     function invariant_S1_S2_S3_S4() public view {
-        property_S1_SharesAndDebtsAddUp();
-        property_S2_AssetsCoverClaims();
-        property_S3_TheCashIsThere();
-        property_S4_NoDebtWithoutCollateral();
+        Picture memory p = picture();
+        property_S1_SharesAndDebtsAddUp(p);
+        property_S2_AssetsCoverClaims(p);
+        property_S3_TheCashIsThere(p);
+        property_S4_NoDebtWithoutCollateral(p);
     }
 
     function afterInvariant() public {
@@ -127,10 +129,11 @@ contract LendingHandlersTest is LendingHandlers {
             assertGe(done[actions[i]], 10, actions[i]);
         }
         assertGe(done["write-off"], 3, "write-off");
-        property_S1_SharesAndDebtsAddUp();
-        property_S2_AssetsCoverClaims();
-        property_S3_TheCashIsThere();
-        property_S4_NoDebtWithoutCollateral();
+        Picture memory p = picture();
+        property_S1_SharesAndDebtsAddUp(p);
+        property_S2_AssetsCoverClaims(p);
+        property_S3_TheCashIsThere(p);
+        property_S4_NoDebtWithoutCollateral(p);
         check_S15_EverybodyCanLeave();
     }
 }

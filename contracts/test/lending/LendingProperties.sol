@@ -64,66 +64,102 @@ abstract contract LendingProperties is LendingFixture {
         ILendingPool.MarketState memory m = pool.marketOf(token);
         (s.assets, s.shares, s.index) = (m.cash + m.debt, m.shares, m.index);
         (s.cash, s.debt) = (m.cash, m.debt);
-        s.reserve = worthOf(m.reserveShares, s);
+        s.reserve = worthOf(m.reserveShares, s.assets, s.shares);
         for (uint256 i = 0; i < holders.length; i++) {
             s.claims += pool.supplied(holders[i], token);
         }
     }
 
-    function worthOf(uint256 shares, Seen memory s) internal pure returns (uint256) {
-        return Math.mulDiv(shares, s.assets + 1, s.shares + VIRTUAL_SHARES);
+    /// @dev `shares` of `all` of a market that has `assets`.
+    function worthOf(uint256 shares, uint256 assets, uint256 all) internal pure returns (uint256) {
+        return Math.mulDiv(shares, assets + 1, all + VIRTUAL_SHARES);
     }
 
     // Of every state
 
-    function property_S1_SharesAndDebtsAddUp() public view {
-        for (uint256 t = 0; t < tokens.length; t++) {
-            ILendingPool.MarketState memory m = pool.marketOf(tokens[t]);
-            uint256 shares = m.reserveShares;
-            uint256 scaled;
-            for (uint256 a = 0; a < holders.length; a++) {
-                shares += sharesOf(holders[a], tokens[t]);
-                scaled += scaledOf(holders[a], tokens[t]);
-            }
-            assertEq(shares, m.shares, "S1 shares");
-            assertEq(scaled, m.scaled, "S1 debt");
-        }
+    struct Holding {
+        uint256 shares;
+        uint256 scaled;
+        uint256 claim;
+        bool collateral;
     }
 
-    function property_S2_AssetsCoverClaims() public view {
-        for (uint256 t = 0; t < tokens.length; t++) {
-            Seen memory s = see(tokens[t]);
-            assertGe(s.cash + s.debt, s.claims + s.reserve, "S2");
-        }
+    /// @dev What the pool says of itself, read once for all properties.
+    struct Picture {
+        ILendingPool.MarketState[] markets;
+        ILendingPool.Account[] accounts;
+        /// @dev By holder, then by token.
+        Holding[][] holdings;
     }
 
-    function property_S3_TheCashIsThere() public view {
+    function picture() internal view returns (Picture memory p) {
+        p.markets = new ILendingPool.MarketState[](tokens.length);
+        p.accounts = new ILendingPool.Account[](holders.length);
+        p.holdings = new Holding[][](holders.length);
         for (uint256 t = 0; t < tokens.length; t++) {
-            assertGe(IERC20(tokens[t]).balanceOf(address(pool)), cashOf(tokens[t]), "S3");
+            p.markets[t] = pool.marketOf(tokens[t]);
         }
-    }
-
-    function property_S4_NoDebtWithoutCollateral() public view {
         for (uint256 a = 0; a < holders.length; a++) {
+            p.accounts[a] = pool.accountOf(holders[a]);
+            p.holdings[a] = new Holding[](tokens.length);
+            for (uint256 t = 0; t < tokens.length; t++) {
+                Holding memory h = p.holdings[a][t];
+                (h.shares, h.scaled, h.collateral) = pool.holdingOf(holders[a], tokens[t]);
+                h.claim = pool.supplied(holders[a], tokens[t]);
+            }
+        }
+    }
+
+    function property_S1_SharesAndDebtsAddUp(Picture memory p) internal pure {
+        for (uint256 t = 0; t < p.markets.length; t++) {
+            uint256 shares = p.markets[t].reserveShares;
+            uint256 scaled;
+            for (uint256 a = 0; a < p.holdings.length; a++) {
+                shares += p.holdings[a][t].shares;
+                scaled += p.holdings[a][t].scaled;
+            }
+            assertEq(shares, p.markets[t].shares, "S1 shares");
+            assertEq(scaled, p.markets[t].scaled, "S1 debt");
+        }
+    }
+
+    function property_S2_AssetsCoverClaims(Picture memory p) internal pure {
+        for (uint256 t = 0; t < p.markets.length; t++) {
+            ILendingPool.MarketState memory m = p.markets[t];
+            uint256 assets = m.cash + m.debt;
+            uint256 claims = worthOf(m.reserveShares, assets, m.shares);
+            for (uint256 a = 0; a < p.holdings.length; a++) {
+                claims += p.holdings[a][t].claim;
+            }
+            assertGe(assets, claims, "S2");
+        }
+    }
+
+    function property_S3_TheCashIsThere(Picture memory p) internal view {
+        for (uint256 t = 0; t < p.markets.length; t++) {
+            assertGe(IERC20(tokens[t]).balanceOf(address(pool)), p.markets[t].cash, "S3");
+        }
+    }
+
+    function property_S4_NoDebtWithoutCollateral(Picture memory p) internal pure {
+        for (uint256 a = 0; a < p.holdings.length; a++) {
             bool secured;
             bool indebted;
-            for (uint256 t = 0; t < tokens.length; t++) {
-                (uint256 shares, uint256 scaled, bool collateral) =
-                    pool.holdingOf(holders[a], tokens[t]);
-                if (collateral) assertGt(shares, 0, "S4 collateral of nothing");
-                secured = secured || collateral;
-                indebted = indebted || scaled != 0;
+            for (uint256 t = 0; t < p.markets.length; t++) {
+                Holding memory h = p.holdings[a][t];
+                if (h.collateral) assertGt(h.shares, 0, "S4 collateral of nothing");
+                secured = secured || h.collateral;
+                indebted = indebted || h.scaled != 0;
             }
             assertTrue(secured || !indebted, "S4");
-            assertEq(pool.accountOf(holders[a]).debt != 0, indebted, "S4 the map knows of debts");
+            assertEq(p.accounts[a].debt != 0, indebted, "S4 the map knows of debts");
         }
     }
 
     /// @dev Of a market without time and changes of prices only.
-    function property_S5_TheHealthyStayHealthy() public view {
-        for (uint256 a = 0; a < holders.length; a++) {
-            ILendingPool.Account memory account = pool.accountOf(holders[a]);
-            assertGe(account.threshold, account.debt, "S5");
+    function property_S5_TheHealthyStayHealthy(Picture memory p) internal pure {
+        for (uint256 a = 0; a < p.accounts.length; a++) {
+            assertGe(p.accounts[a].threshold, p.accounts[a].debt, "S5");
         }
     }
 
