@@ -172,6 +172,7 @@ abstract contract LendingHandlers is LendingProperties {
     {
         address token = tokenOf(which);
         if (cashOf(token) < 2) return;
+        seeClaims(token);
         address receiver = busy ? busyFlash : quietFlash;
         amount = bound(amount, 2, cashOf(token));
         ILendingPool.MarketState memory m = pool.marketOf(token);
@@ -196,9 +197,11 @@ abstract contract LendingHandlers is LendingProperties {
         amount = sumOf(token, amount);
         give(token, lender, amount);
         Seen memory before = see(token);
+        uint256 claims = claimsOn(token);
         vm.prank(lender);
         assertTrue(IERC20(token).transfer(address(pool), amount));
         assertEq(abi.encode(see(token)), abi.encode(before), "a donation is no cash");
+        assertEq(claimsOn(token), claims, "a donation is nobody's");
     }
 
     function actSupplyAndWithdraw(uint256 actor, uint256 which, uint256 amount)
@@ -254,6 +257,9 @@ abstract contract LendingHandlers is LendingProperties {
     // A market that moves
 
     function moveTime(uint256 time) external watched("time") {
+        for (uint256 t = 0; t < tokens.length; t++) {
+            seeClaims(tokens[t]);
+        }
         vm.warp(block.timestamp + bound(time, 1, 30 days));
         for (uint256 t = 0; t < tokens.length; t++) {
             afterTime(tokens[t]);
