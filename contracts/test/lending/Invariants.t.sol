@@ -136,4 +136,18 @@ contract LendingHandlersTest is LendingHandlers {
         property_S4_NoDebtWithoutCollateral(p);
         check_S15_EverybodyCanLeave();
     }
+
+    /// @dev Found by the long run: the shares for a unit of one loan, worth nothing then, are worth one at the next. The
+    /// receiver that takes them too is short of cash that is out on the loan, or seems to have gained.
+    function test_WhatAReceiverLeftIsNoGainOfTheNextLoan() public {
+        this.actBorrow(0, 0, type(uint256).max - 3);
+        this.moveTimeWithoutPrices(2753);
+        this.actFlashLoan(0, 0, 0, true);
+        uint256 left = sharesOf(busyFlash, address(eth));
+        assertGt(left, 0, "nothing was left");
+        this.moveTime(30 days);
+        this.actFlashLoan(0, 0, type(uint256).max, true);
+        this.actFlashLoan(0, 0, 1 ether, true);
+        assertApproxEqAbs(sharesOf(busyFlash, address(eth)), left, 10, "what was left is gone");
+    }
 }
