@@ -1,7 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {ERC20Votes} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Votes.sol";
+import {ERC20Wrapper} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Wrapper.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {PlainToken} from "../lending/LendingFixture.sol";
 import {QxcFixture} from "./QxcFixture.sol";
+
+/// @dev For comparison: votes for a deposited token, as OpenZeppelin's library has them. No locks, no rewards.
+contract WrappedVotes is ERC20Wrapper, ERC20Votes, ERC20Permit {
+    constructor(IERC20 token) ERC20("W", "W") ERC20Permit("W") ERC20Wrapper(token) {}
+
+    function decimals() public view override(ERC20, ERC20Wrapper) returns (uint8) {
+        return super.decimals();
+    }
+
+    function nonces(address who) public view override(ERC20Permit, Nonces) returns (uint256) {
+        return super.nonces(who);
+    }
+
+    function _update(address from, address to, uint256 value) internal override(ERC20, ERC20Votes) {
+        super._update(from, to, value);
+    }
+}
 
 /// @dev Gas of transactions of their own, everything cold, rewards on. The snapshot holds the whole transaction (with
 /// the 21,000 and the calldata) and what of it is execution.
@@ -88,5 +112,20 @@ contract QxcGasTest is QxcFixture {
     function test_Delegate() public {
         stake(alice, 1 ether, 90 days);
         check("delegate", alice, abi.encodeCall(token.delegate, (bob)), 180_000);
+    }
+
+    function test_OpenZeppelinsWrapperWithVotes() public {
+        PlainToken plain = new PlainToken("P", 18);
+        WrappedVotes wrapped = new WrappedVotes(plain);
+        plain.mint(alice, 1000 ether);
+        vm.startPrank(alice);
+        plain.approve(address(wrapped), 1000 ether);
+        wrapped.delegate(carol);
+        wrapped.depositFor(alice, 1 ether);
+        vm.roll(block.number + 1);
+        wrapped.depositFor(alice, 123.456_789 ether);
+        vm.snapshotGasLastCall(
+            "qxc", "OpenZeppelin's ERC20Wrapper with ERC20Votes: deposit again, delegated"
+        );
     }
 }
