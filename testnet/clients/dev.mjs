@@ -6,6 +6,7 @@ import {
   http,
   parseEther,
   publicActions,
+  verifyTypedData,
   walletActions,
   webSocket,
 } from "viem";
@@ -38,6 +39,16 @@ await run("viem on a development node", async (step) => {
   const hash = await dev.sendTransaction({ account: alice, to: NOBODY, value: 1n });
   expectEqual("receipt at once", (await dev.getTransactionReceipt({ hash })).status, "success");
   expectEqual("a block", await height(), before + 1n);
+
+  step("typed data");
+  const typed = {
+    domain: { name: "Orders", version: "1", chainId: chain.id, verifyingContract: NOBODY },
+    types: { Order: [{ name: "to", type: "address" }, { name: "amount", type: "uint256" }] },
+    primaryType: "Order",
+    message: { to: bob, amount: 2n ** 200n },
+  };
+  const signature = await dev.signTypedData({ account: alice, ...typed });
+  expect(await verifyTypedData({ address: alice, ...typed, signature }), "signed by alice");
 
   step("mining");
   expectEqual("automine", await dev.getAutomine(), true);

@@ -120,7 +120,7 @@ async fn hardhat_runs_a_project_with_fixtures() {
     hardhat.current_dir(folder).env("QENEX_RPC", &dev.url);
     hardhat.env("HARDHAT_DISABLE_TELEMETRY_PROMPT", "true");
     let said = text_of(&mut hardhat).await;
-    assert!(said.contains("4 passing"), "{said}");
+    assert!(said.contains("5 passing"), "{said}");
 }
 
 /// Runs a script that lives on the node and on an Anvil at once; what it said.

@@ -1,5 +1,6 @@
 //! State by hand, and accounts that send without a key.
 
+use alloy_primitives::b256;
 use serde_json::{Value, json};
 
 use crate::harness::{ALICE, BOB, Dev, NOBODY, quantity};
@@ -170,4 +171,75 @@ async fn messages_are_signed_for_own_accounts_only() {
     let signer = signature.recover_address_from_msg("abc").unwrap();
     assert_eq!(signer.to_string(), ALICE);
     assert!(dev.fail("eth_sign", json!([NOBODY, "0x61"])).await.contains("no key"));
+}
+
+/// The example of EIP-712, whose text gives its hash.
+#[tokio::test]
+async fn typed_data_is_signed_as_the_standard_says() {
+    let dev = Dev::start(&[]).await;
+    let person =
+        json!([{ "name": "name", "type": "string" }, { "name": "wallet", "type": "address" }]);
+    let mail = json!({
+        "types": {
+            "EIP712Domain": [
+                { "name": "name", "type": "string" }, { "name": "version", "type": "string" },
+                { "name": "chainId", "type": "uint256" }, { "name": "verifyingContract", "type": "address" },
+            ],
+            "Person": person,
+            "Mail": [
+                { "name": "from", "type": "Person" }, { "name": "to", "type": "Person" },
+                { "name": "contents", "type": "string" },
+            ],
+        },
+        "primaryType": "Mail",
+        "domain": {
+            "name": "Ether Mail", "version": "1", "chainId": 1,
+            "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
+        },
+        "message": {
+            "from": { "name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826" },
+            "to": { "name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB" },
+            "contents": "Hello, Bob!",
+        },
+    });
+    let signature = dev.call("eth_signTypedData_v4", json!([ALICE, mail])).await;
+    let bytes = alloy_primitives::hex::decode(signature.as_str().unwrap()).unwrap();
+    let hash = b256!("0xbe609aee343fb3c4b28e1df9e632fca64fcfaede20f02e86244efddf30957bd2");
+    let signer = alloy_primitives::Signature::try_from(bytes.as_slice())
+        .and_then(|signature| signature.recover_address_from_prehash(&hash))
+        .unwrap();
+    assert_eq!(signer.to_string(), ALICE);
+    // Libraries send its text, and numbers as they like.
+    for chain_id in [json!("1"), json!("0x1")] {
+        let mut same = mail.clone();
+        same["domain"]["chainId"] = chain_id;
+        let answer = dev.call("eth_signTypedData_v4", json!([ALICE, same.to_string()])).await;
+        assert_eq!(answer, signature);
+    }
+
+    let without = |part: &str| {
+        let mut data = mail.clone();
+        data.as_object_mut().unwrap().remove(part);
+        data
+    };
+    let with = |pointer: &str, value: Value| {
+        let mut data = mail.clone();
+        *data.pointer_mut(pointer).unwrap() = value;
+        data
+    };
+    let refused = [
+        (without("types"), "missing field `types`"),
+        (without("primaryType"), "missing field `primaryType`"),
+        (with("/primaryType", json!("Letter")), "Letter"),
+        (with("/message/to", json!({ "name": "Bob" })), "(string,address)"),
+        (with("/message/to/wallet", json!("Bob")), "address"),
+        (with("/domain/verifyingContract", json!("0x01")), "length"),
+        (json!("no JSON"), "expected"),
+    ];
+    for (data, reason) in refused {
+        let said = dev.fail("eth_signTypedData_v4", json!([ALICE, data])).await;
+        assert!(said.contains("typed data: ") && said.contains(reason), "{reason}: {said}");
+    }
+    let said = dev.fail("eth_signTypedData_v4", json!([NOBODY, mail])).await;
+    assert!(said.contains("no key"), "{said}");
 }

@@ -769,7 +769,13 @@ async fn the_documentation_names_every_method() {
         let message = answer["error"]["message"].as_str().unwrap_or_default();
         assert!(!message.contains("does not exist"), "{method}: {message}");
     }
-    for method in ["eth_sign", "eth_sendTransaction", "eth_signTransaction", "personal_sign"] {
+    for method in [
+        "eth_sign",
+        "eth_sendTransaction",
+        "eth_signTransaction",
+        "eth_signTypedData_v4",
+        "personal_sign",
+    ] {
         let (code, message, _) = node.fail(method, json!([])).await;
         let words = format!("the method {method} does not exist/is not available");
         assert_eq!((code, message), (-32_601, words));

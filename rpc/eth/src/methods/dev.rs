@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::{SignableTransaction as _, TypedTransaction, transaction::Recovered};
+use alloy_dyn_abi::{Eip712Domain, Resolver, TypedData};
 use alloy_eips::eip2718::{Decodable2718 as _, Encodable2718 as _};
 use alloy_primitives::{Address, B256, Bytes, Signature, U64, U256, eip191_hash_message};
 use alloy_rpc_types_eth::TransactionRequest;
@@ -52,6 +53,7 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
         "eth_sendTransaction" (1) => send_transaction,
         "eth_sign" (2) => sign,
         "personal_sign" (3) => personal_sign,
+        "eth_signTypedData_v4" (2) => sign_typed_data,
         "evm_snapshot" | "anvil_snapshot" (0) => snapshot,
         "evm_revert" | "anvil_revert" (1) => revert,
         "anvil_reset" | "hardhat_reset" (1) => reset,
@@ -150,7 +152,35 @@ async fn personal_sign(api: Arc<Api>, args: Args) -> Result<Bytes, Failure> {
 
 /// EIP-191.
 fn signed_message(api: &Api, account: Address, message: &Bytes) -> Result<Bytes, Failure> {
-    let signature = node(api)?.sign(account, &eip191_hash_message(message));
+    signed_hash(api, account, &eip191_hash_message(message))
+}
+
+/// EIP-712, with the data as an object or, as ethers and viem send it, as the text of one.
+async fn sign_typed_data(api: Arc<Api>, args: Args) -> Result<Bytes, Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Data {
+        #[serde(default)]
+        domain: Eip712Domain,
+        types: Resolver,
+        primary_type: String,
+        #[serde(default)]
+        message: Value,
+    }
+    let bad = |error: &dyn std::fmt::Display| Failure::params(format!("typed data: {error}"));
+    let account = args.get(0)?;
+    let data = match args.get(1)? {
+        Value::String(text) => serde_json::from_str(&text),
+        data => serde_json::from_value(data),
+    };
+    let Data { domain, types, primary_type, message } = data.map_err(|error| bad(&error))?;
+    let data = TypedData { domain, resolver: types, primary_type, message };
+    let hash = data.eip712_signing_hash().map_err(|error| bad(&error))?;
+    signed_hash(&api, account, &hash)
+}
+
+fn signed_hash(api: &Api, account: Address, hash: &B256) -> Result<Bytes, Failure> {
+    let signature = node(api)?.sign(account, hash);
     let signature = signature.ok_or_else(|| {
         Failure::refused(format!("unknown account {account}: the node has no key of it"))
     })?;

@@ -41,6 +41,29 @@ describe("a QENEX development node", () => {
     );
   });
 
+  it("signs typed data: an approval by permit", async () => {
+    const verifyingContract = await token.getAddress();
+    const { chainId } = await ethers.provider.getNetwork();
+    const domain = { name: "Example", version: "1", chainId, verifyingContract };
+    const field = (type, name) => ({ name, type });
+    const types = {
+      Permit: [
+        field("address", "owner"),
+        field("address", "spender"),
+        field("uint256", "value"),
+        field("uint256", "nonce"),
+        field("uint256", "deadline"),
+      ],
+    };
+    const [value, deadline] = [7n, 2n ** 256n - 1n];
+    const nonce = await token.nonces(owner.address);
+    const permit = { owner: owner.address, spender: other.address, value, nonce, deadline };
+    const { v, r, s } = ethers.Signature.from(await owner.signTypedData(domain, types, permit));
+    const by = token.connect(other);
+    await (await by.permit(owner.address, other.address, value, deadline, v, r, s)).wait();
+    expect(await token.allowance(owner.address, other.address)).to.equal(value);
+  });
+
   it("says why it refuses", async () => {
     await expect(token.connect(other).transfer(owner.address, 1n)).to.be.revertedWithCustomError(
       token,
