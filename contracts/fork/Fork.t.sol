@@ -6,7 +6,7 @@ import {Probe} from "../test/Probe.sol";
 import {Reverter} from "../test/Reverter.sol";
 
 /// @title Tests on a fork of a running network
-/// @dev `FOUNDRY_TEST=fork forge test --fork-url http://127.0.0.1:8545`, where QENEX_FORK_PROBE
+/// @dev `FOUNDRY_PROFILE=fork forge test --fork-url http://127.0.0.1:8545`, where QENEX_FORK_PROBE
 /// names a `Probe` whose number is 101.
 contract ForkTest is Test {
     function test_AContractOfTheNetworkGoesOnInTheFork() public {

@@ -132,14 +132,10 @@ async fn more_foundry(net: &Net, wallet: &Wallet) {
     assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["status"], "0x1", "{said}");
     assert_eq!(text_of(&mut cast(&["storage", &own, "0"])).await.trim(), format!("0x{:064x}", 9));
 
-    // Forge's tests, on a fork of the network. With a cache of their own: Forge drops from a cache what is
-    // not among the sources, and the next build would compile everything again.
+    // Forge's tests, on a fork of the network.
     let mut forge = tool("forge");
-    forge.args(["test", "--fork-url", &url]).env("QENEX_FORK_PROBE", &probe);
-    for sources in ["FOUNDRY_SRC", "FOUNDRY_TEST", "FOUNDRY_SCRIPT"] {
-        forge.env(sources, "fork");
-    }
-    forge.env("FOUNDRY_CACHE_PATH", "cache/fork").env("FOUNDRY_OUT", "cache/fork/out");
+    forge.args(["test", "--fork-url", &url]).env("FOUNDRY_PROFILE", "fork");
+    forge.env("QENEX_FORK_PROBE", &probe);
     let said = text_of(&mut forge).await;
     assert!(said.contains("1 passed; 0 failed; 0 skipped"), "{said}");
 }
