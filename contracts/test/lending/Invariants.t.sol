@@ -26,10 +26,7 @@ contract LendingStaticInvariants is LendingHandlers {
 
     function invariant_S1_S2_S3_S4_S5() public view {
         Picture memory p = picture();
-        property_S1_SharesAndDebtsAddUp(p);
-        property_S2_AssetsCoverClaims(p);
-        property_S3_TheCashIsThere(p);
-        property_S4_NoDebtWithoutCollateral(p);
+        properties_S1_S2_S3_S4(p);
         property_S5_TheHealthyStayHealthy(p);
     }
 
@@ -70,11 +67,7 @@ contract LendingDynamicInvariants is LendingHandlers {
     }
 
     function invariant_S1_S2_S3_S4() public view {
-        Picture memory p = picture();
-        property_S1_SharesAndDebtsAddUp(p);
-        property_S2_AssetsCoverClaims(p);
-        property_S3_TheCashIsThere(p);
-        property_S4_NoDebtWithoutCollateral(p);
+        properties_S1_S2_S3_S4(picture());
     }
 
     function afterInvariant() public {
@@ -129,11 +122,7 @@ contract LendingHandlersTest is LendingHandlers {
             assertGe(done[actions[i]], 10, actions[i]);
         }
         assertGe(done["write-off"], 3, "write-off");
-        Picture memory p = picture();
-        property_S1_SharesAndDebtsAddUp(p);
-        property_S2_AssetsCoverClaims(p);
-        property_S3_TheCashIsThere(p);
-        property_S4_NoDebtWithoutCollateral(p);
+        properties_S1_S2_S3_S4(picture());
         check_S15_EverybodyCanLeave();
     }
 
