@@ -157,6 +157,7 @@ fn signed_message(api: &Api, account: Address, message: &Bytes) -> Result<Bytes,
 
 /// EIP-712, with the data as an object or, as ethers and viem send it, as the text of one.
 async fn sign_typed_data(api: Arc<Api>, args: Args) -> Result<Bytes, Failure> {
+    // `TypedData` reads both forms itself, but does not say what is wrong with either.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Data {
