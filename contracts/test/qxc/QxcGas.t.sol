@@ -122,6 +122,19 @@ contract QxcGasTest is QxcFixture {
         assertLe(whole, 180_000, "delegate");
     }
 
+    /// @dev As dear as it gets while somebody stakes every day: all stakes there may be, each ending on a day of its own.
+    function test_DelegateAllStakesAnew() public {
+        for (uint256 i = 0; i < token.MAX_RUNNING(); i++) {
+            stake(alice, 1 ether, (90 + i) * 1 days);
+        }
+        delegate(alice, carol);
+        vm.warp(START + 3 hours);
+        string memory name = "delegate anew, 64 stakes of own days";
+        uint256 whole = measure(name, alice, abi.encodeCall(token.delegate, (bob)));
+        assertLe(whole, 1_900_000, name);
+        assertEq(token.getVotes(carol), 0);
+    }
+
     function test_OpenZeppelinsWrapperWithVotes() public {
         PlainToken plain = new PlainToken("P", 18);
         WrappedVotes wrapped = new WrappedVotes(plain);

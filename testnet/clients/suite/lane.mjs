@@ -3,7 +3,8 @@
 
 import { show } from "../ledger/chain.mjs";
 
-const GAS = 2_000_000n;
+/** The dearest action is to name another delegate with all 64 stakes (contracts/docs/qxc.md). */
+const GAS = 3_000_000n;
 /** What the risk rules may say to a customer's payment in ledger money. */
 const JUDGED = ["ReviewRequired", "RiskRejected"];
 
