@@ -74,19 +74,12 @@ export class Leaving extends Lane {
         await this.world.call(deployer, address, "transfer", [me, least - balance]);
       const able = !(wallet.judged && ledger);
       if (able) await this.act("repay", wallet, pool, "repay", [address, MAX]);
-      else await this.#repayFor(me, address, owed);
+      else await this.act("repay for", deployer, pool, "repayFor", [me, address, MAX]);
       const [left] = await this.read([[pool, "owed", [me, address]]]);
       this.books.equal("S15", `debt of ${me}`, left, 0n);
     }
     const [account] = await this.read([[pool, "accountOf", [me]]]);
     this.books.equal("S15", `all debts of ${me}`, account.debt, 0n);
-  }
-
-  async #repayFor(who, address, owed) {
-    const { deployer } = this.world;
-    const { pool } = this.suite;
-    await this.world.call(deployer, address, "approve", [pool, owed * 1_000n]);
-    await this.act("repay for", deployer, pool, "repayFor", [who, address, MAX]);
   }
 
   async #withdraw(wallet) {

@@ -143,6 +143,9 @@ export class World {
     await this.#extend();
     progress("money and approvals");
     await Promise.all([...people, ...rich].map((wallet) => this.#endow(wallet)));
+    // The deployer pays for several at a time when they leave: one approval holds for all of them.
+    for (const { address } of [this.usd, this.eur])
+      await this.call(this.deployer, address, "approve", [this.suite.pool, MAX]);
     await this.call(this.deployer, this.wbtc.address, "transfer", [this.quiet, 10n ** 8n]);
     await this.#tighten();
   }
