@@ -1,8 +1,10 @@
 // Lends to the lending pool and borrows from it. Steps that people take more often come twice.
 
-import { MAX } from "../world.mjs";
+import { COIN, MAX } from "../world.mjs";
 
 const BPS = 10_000n;
+/** What interest and rounding up may add to my debts before an action comes: a cent of each currency that has cents. */
+const CENTS = (3n * COIN) / 100n;
 const min = (a, b) => (a < b ? a : b);
 
 export const Lender = (Base) =>
@@ -48,7 +50,8 @@ export const Lender = (Base) =>
       );
       const [shares, , collateral] = holding;
       const doubtful = doubt !== 0n || !/^0x0+$/.test(account.doubtful);
-      const free = account.limit > account.debt ? account.limit - account.debt : 0n;
+      const owing = account.debt + CENTS;
+      const free = account.limit > owing ? account.limit - owing : 0n;
       const room = doubtful ? 0n : (free * token.unit) / price;
       const stood = { since, account, market, config, shares, collateral, supplied, owed, room };
       return { ...stood, doubtful, price };
