@@ -23,9 +23,10 @@ export const Farmer = (Base) =>
     async farm() {
       const { address, has } = await this.#oneOf(({ share }) => [share, "balanceOf", [this.me]]);
       const amount = (has * this.random.amount(1, 100)) / 100n;
-      if (amount === 0n)
+      if (amount === 0n) {
         await this.no("farm nothing", address, "stake", [0n, this.me], "ZeroAmount");
-      else await this.do("farm", address, "stake", [amount, this.me]);
+        await this.deposit(this.random.pick(this.world.markets().filter(({ farm }) => farm)));
+      } else await this.do("farm", address, "stake", [amount, this.me]);
     }
 
     async leaveFarm() {

@@ -90,9 +90,8 @@ export const Trader = (Base) =>
       await this.do("swap exact out", router, "swapExactOut", args, { pays: tokenIn });
     }
 
-    async deposit() {
+    async deposit({ tokens, stable } = this.random.pick(this.world.markets())) {
       const { router } = this.suite;
-      const { tokens, stable } = this.random.pick(this.world.markets());
       const [a, b] = tokens;
       const balances = [await this.have(a), await this.have(b)];
       const cents = this.random.amount(1_000, 200_000);
