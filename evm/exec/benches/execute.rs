@@ -34,6 +34,10 @@ const ACCOUNTS: usize = 10_000;
 const TRANSFERS: usize = 1_000;
 const CHAIN_ID: u64 = 77;
 
+/// As in the node.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Any error.
 type Error = Box<dyn std::error::Error>;
 

@@ -3,15 +3,12 @@
 //! Coherence with the store is by [`Epoch`]: a reader notes it before it reads the store, and what
 //! it found is kept only if no flush began meanwhile; the flush itself replaces what it changed.
 
-use std::{
-    hash::{BuildHasher, Hash},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use alloy_primitives::map::{DefaultHashBuilder, HashMap};
+use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-const SHARDS: usize = 64;
+use crate::fingerprint::{Key, SHARDS, Seed, shard_of};
 
 /// Counts the beginnings and ends of flushes: odd while one is writing.
 #[derive(Debug, Default)]
@@ -32,40 +29,37 @@ impl Epoch {
 /// A map of at most about as many entries as asked for.
 pub(crate) struct Cache<K, V> {
     shards: Box<[Mutex<Generations<K, V>>]>,
-    hasher: DefaultHashBuilder,
+    seed: Seed,
     /// Entries after which a shard's young generation becomes old and the old one is dropped.
     turn: usize,
 }
 
 struct Generations<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: HashTable<(K, V)>,
+    old: HashTable<(K, V)>,
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
+impl<K: Key, V: Clone> Cache<K, V> {
     pub(crate) fn new(entries: usize) -> Self {
-        let shard =
-            || Mutex::new(Generations { young: HashMap::default(), old: HashMap::default() });
+        let shard = || Mutex::new(Generations { young: HashTable::new(), old: HashTable::new() });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: DefaultHashBuilder::default(),
+            seed: Seed::default(),
             turn: (entries / SHARDS / 2).max(1),
         }
     }
 
-    fn shard(&self, key: &K) -> &Mutex<Generations<K, V>> {
-        let shard = self.hasher.hash_one(key) % (SHARDS as u64);
-        &self.shards[usize::try_from(shard).unwrap_or_default()]
-    }
-
     pub(crate) fn get(&self, key: &K) -> Option<V> {
-        let mut shard = self.shard(key).lock();
-        if let Some(value) = shard.young.get(key) {
+        let hash = self.seed.hash(key);
+        let mut shard = self.shards[shard_of(hash)].lock();
+        if let Some((_, value)) = shard.young.find(hash, |(other, _)| other == key) {
             return Some(value.clone());
         }
-        let (key, value) = shard.old.remove_entry(key)?;
-        shard.put(key, value.clone(), self.turn);
-        Some(value)
+        let ((key, value), _) =
+            shard.old.find_entry(hash, |(other, _)| other == key).ok()?.remove();
+        let found = value.clone();
+        self.put(&mut shard, hash, key, value);
+        Some(found)
     }
 
     /// Keeps what a reader found, unless a flush began since `seen`.
@@ -73,40 +67,55 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         if !seen.is_multiple_of(2) {
             return;
         }
-        let mut shard = self.shard(&key).lock();
+        let hash = self.seed.hash(&key);
+        let mut shard = self.shards[shard_of(hash)].lock();
         // Under the lock: a flush that begins after this will also replace what we put.
         if epoch.now() == seen {
-            shard.put(key, value, self.turn);
+            self.put(&mut shard, hash, key, value);
         }
     }
 
-    /// Replaces a value; called by the flush between the two ends of its epoch.
+    /// Replaces a value; called by the flush between the two ends of its epoch. The old generation may keep
+    /// an older one: it is looked at after the young, and goes before it.
     pub(crate) fn replace(&self, key: K, value: V) {
-        let mut shard = self.shard(&key).lock();
-        shard.old.remove(&key);
-        shard.put(key, value, self.turn);
+        let hash = self.seed.hash(&key);
+        let mut shard = self.shards[shard_of(hash)].lock();
+        self.put(&mut shard, hash, key, value);
     }
 
     /// Forgets a value; called by the flush between the two ends of its epoch.
     pub(crate) fn forget(&self, key: &K) {
-        let mut shard = self.shard(key).lock();
-        shard.young.remove(key);
-        shard.old.remove(key);
-    }
-}
-
-impl<K: Hash + Eq, V> Generations<K, V> {
-    fn put(&mut self, key: K, value: V, turn: usize) {
-        if self.young.len() >= turn && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
+        let hash = self.seed.hash(key);
+        let mut shard = self.shards[shard_of(hash)].lock();
+        let Generations { young, old } = &mut *shard;
+        for generation in [young, old] {
+            if let Ok(entry) = generation.find_entry(hash, |(other, _)| other == key) {
+                entry.remove();
+            }
         }
-        self.young.insert(key, value);
+    }
+
+    fn put(&self, shard: &mut Generations<K, V>, hash: u64, key: K, value: V) {
+        if let Some((_, present)) = shard.young.find_mut(hash, |(other, _)| *other == key) {
+            *present = value;
+            return;
+        }
+        if shard.young.len() >= self.turn {
+            shard.old = std::mem::take(&mut shard.young);
+        }
+        shard.young.insert_unique(hash, (key, value), |(key, _)| self.seed.hash(key));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Key for u64 {
+        fn words(&self) -> [u64; 2] {
+            [*self, 0]
+        }
+    }
 
     #[test]
     fn it_stays_within_its_bound_and_keeps_what_is_used() {

@@ -4,10 +4,20 @@
 
 use alloy_primitives::{B256, keccak256};
 
-/// The hash of each message, in order.
-pub(crate) fn keccak256_each(messages: &[&[u8]]) -> Vec<B256> {
+/// Whether this processor hashes many messages faster than each alone.
+#[must_use]
+pub fn hashes_many_at_once() -> bool {
     #[cfg(target_arch = "x86_64")]
-    if messages.len() > 1 && std::is_x86_feature_detected!("avx512f") {
+    return std::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// The hash of each message, in order.
+#[must_use]
+pub fn keccak256_each(messages: &[&[u8]]) -> Vec<B256> {
+    #[cfg(target_arch = "x86_64")]
+    if messages.len() > 1 && hashes_many_at_once() {
         return eight::keccak256_each(messages);
     }
     messages.iter().map(keccak256).collect()

@@ -38,6 +38,7 @@ mod cache;
 mod changes;
 mod error;
 mod fetch;
+mod fingerprint;
 mod flush;
 mod keccak;
 mod layer;
@@ -56,6 +57,7 @@ mod tests;
 pub use changes::{AccountInfo, StateChanges};
 pub use error::StateError;
 pub use fetch::{FetchError, StateFetch, Wanted};
+pub use keccak::{hashes_many_at_once, keccak256_each};
 pub use layer::{Layer, PendingLayer};
 pub use proof::{AccountProof, StorageProof};
 pub use qenex_store::{
