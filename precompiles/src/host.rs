@@ -1,7 +1,7 @@
 //! What an engine sees of the chain: state, logs, gas, the block. And what a call is, before and
 //! after.
 
-use alloy_primitives::{Address, Bytes, LogData, U256};
+use alloy_primitives::{Address, B256, Bytes, LogData, U256, keccak256};
 
 use crate::risk::Assessment;
 
@@ -63,6 +63,26 @@ pub trait Host {
     ///
     /// As [`Self::sload`].
     fn move_coin(&mut self, from: Address, to: Address, amount: U256) -> Result<U256, HostError>;
+
+    /// Hashes a message. Charges nothing: the engine does.
+    fn keccak(&mut self, message: &[u8]) -> B256 {
+        keccak256(message)
+    }
+
+    /// Whether the host makes use of [`Self::foresee`] and [`Self::foresee_slots`].
+    fn looks_ahead(&self) -> bool {
+        false
+    }
+
+    /// Is told what [`Self::keccak`] will probably be asked of: a host that hashes many messages in the
+    /// time of a few does it now, and remembers. Charges nothing, and nothing depends on it but time.
+    fn foresee(&mut self, _messages: &[&[u8]]) {}
+
+    /// Is told which slots will probably be read, as [`Self::foresee`].
+    fn foresee_slots(&mut self, _slots: &[(Address, U256)]) {}
+
+    /// Is told of how many slots of an engine a call probably makes use, as [`Self::foresee`].
+    fn expect_slots(&mut self, _engine: Address, _slots: usize) {}
 
     /// Is told what the risk rules said of a payment. Nothing comes back, so nothing can depend on it:
     /// a chain has no use for it, whoever explains a score has.

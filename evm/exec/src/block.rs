@@ -108,7 +108,7 @@ impl Execution {
         parent: State,
         ancestors: Ancestors,
     ) -> Result<Self, ExecError> {
-        let state = BlockState::new(parent.clone(), ancestors);
+        let state = BlockState::new(parent.clone(), ancestors).looking_ahead();
         let mut evm = evm(rules, block_env(rules, header), state, Mode::Consensus, ());
         begin(&mut evm, header)?;
         Ok(Self {
@@ -135,6 +135,12 @@ impl Execution {
     #[cfg(test)]
     pub(crate) fn set_time(&mut self, timestamp: u64) {
         self.evm.ctx.block.timestamp = alloy_primitives::U256::from(timestamp);
+    }
+
+    /// Whether engines look ahead, whatever this processor is good at.
+    #[cfg(test)]
+    pub(crate) fn look_ahead(&mut self, on: bool) {
+        self.evm.ctx.journaled_state.database.look_ahead(on);
     }
 
     /// Whether the last transaction succeeded.

@@ -14,7 +14,9 @@ use alloy_primitives::{
     map::{AddressMap, B256Map, U256Map},
 };
 use parking_lot::RwLock;
-use qenex_trie::{AccountInfo as TrieInfo, State, StateChanges};
+use qenex_trie::{
+    AccountInfo as TrieInfo, State, StateChanges, hashes_many_at_once, keccak256_each,
+};
 use revm::{
     Database, DatabaseCommit,
     bytecode::Bytecode,
@@ -22,7 +24,7 @@ use revm::{
     state::{Account as EvmAccount, AccountInfo},
 };
 
-use crate::chain::Ancestors;
+use crate::{chain::Ancestors, hashes::Hashes};
 
 /// The state cannot be read. Fatal for the node, so the text is for its operator.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -70,17 +72,77 @@ pub(crate) struct BlockState {
     ancestors: Ancestors,
     accounts: AddressMap<Cached>,
     code: B256Map<Bytecode>,
+    hashes: Hashes,
+    looks_ahead: bool,
 }
 
 impl BlockState {
     /// The state after the parent block, with nothing on top.
     pub(crate) fn new(state: State, ancestors: Ancestors) -> Self {
-        Self { state, ancestors, accounts: AddressMap::default(), code: B256Map::default() }
+        let (accounts, code) = (AddressMap::default(), B256Map::default());
+        Self { state, ancestors, accounts, code, hashes: Hashes::default(), looks_ahead: false }
+    }
+
+    /// Lets engines look ahead. Not for tracers: what was only foreseen looks to them like what was read.
+    pub(crate) fn looking_ahead(self) -> Self {
+        Self { looks_ahead: hashes_many_at_once(), ..self }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn look_ahead(&mut self, on: bool) {
+        self.looks_ahead = on;
+    }
+
+    /// Whether engines should look ahead.
+    pub(crate) const fn looks_ahead(&self) -> bool {
+        self.looks_ahead
+    }
+
+    /// Hashes that are foreseen to be asked for.
+    pub(crate) fn hashes(&mut self) -> &mut Hashes {
+        &mut self.hashes
     }
 
     /// Hashes of the blocks below.
     pub(crate) fn ancestors(&mut self) -> &mut Ancestors {
         &mut self.ancestors
+    }
+
+    /// Makes room for slots of an account that was loaded.
+    pub(crate) fn expect_slots(&mut self, address: Address, slots: usize) {
+        if let Some(cached) = self.accounts.get_mut(&address) {
+            cached.slots.reserve(slots);
+        }
+    }
+
+    /// Looks slots of loaded accounts up where no disk is asked, and gives those it finds. The others' keys are
+    /// hashed, and remembered for a while.
+    pub(crate) fn foresee_slots(
+        &mut self,
+        slots: &[(Address, U256)],
+    ) -> Vec<(Address, U256, U256)> {
+        // The trie knows a slot by the hash of its number.
+        let numbers: Vec<_> = slots.iter().map(|(_, slot)| slot.to_be_bytes::<32>()).collect();
+        let messages: Vec<&[u8]> = numbers.iter().map(<[u8; 32]>::as_slice).collect();
+        let mut at_hand = Vec::with_capacity(slots.len());
+        for ((address, slot), key) in slots.iter().zip(keccak256_each(&messages)) {
+            let Some(cached) = self.accounts.get_mut(address) else { continue };
+            if let Some(known) = cached.slots.get(slot) {
+                at_hand.push((*address, *slot, known.now));
+                continue;
+            }
+            if cached.wiped || cached.original.is_none() {
+                continue;
+            }
+            match self.state.storage_in_memory(&cached.hash, &key) {
+                Some(value) => {
+                    cached.slots.insert(*slot, CachedSlot { key, before: value, now: value });
+                    at_hand.push((*address, *slot, value));
+                }
+                None => self.hashes.remember(&slot.to_be_bytes::<32>(), key),
+            }
+        }
+        at_hand
     }
 
     /// What was changed, keyed by hashes as the trie wants it.
@@ -298,7 +360,7 @@ impl Database for BlockState {
             return Ok(U256::ZERO);
         }
         let hash = cached.hash;
-        let key = keccak256(slot.to_be_bytes::<32>());
+        let key = self.hashes.keccak(&slot.to_be_bytes::<32>());
         let value =
             self.state.storage(&hash, &key).map_err(|error| StateUnavailable(error.to_string()))?;
         if let Some(cached) = self.accounts.get_mut(&address) {

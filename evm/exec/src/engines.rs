@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, Bytes, Log, LogData, U256};
+use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256};
 use qenex_precompiles::{
     Block, Call, ENGINE_CODE, ENGINE_NONCE, Host, HostError, Outcome, call, engine_addresses,
     is_engine,
@@ -19,6 +19,7 @@ use revm::{
     handler::{EthPrecompiles, PrecompileProvider},
     interpreter::{CallInputs, Gas, InstructionResult, InterpreterResult},
     primitives::{AddressSet, hardfork::SpecId},
+    state::EvmStorageSlot,
 };
 
 use crate::{
@@ -125,7 +126,8 @@ impl PrecompileProvider<EvmContext> for Engines {
 fn run_engine(context: &mut EvmContext, inputs: &CallInputs) -> Result<InterpreterResult, String> {
     let input = inputs.input.bytes(context);
     let gas_params = context.cfg().gas_params().clone();
-    let mut host = JournalHost { context, gas: Gas::new(inputs.gas_limit), gas_params };
+    let mut host =
+        JournalHost { context, gas: Gas::new(inputs.gas_limit), gas_params, loaded: Vec::new() };
     let request = Call {
         address: inputs.bytecode_address,
         caller: inputs.caller,
@@ -154,6 +156,8 @@ struct JournalHost<'a> {
     context: &'a mut EvmContext,
     gas: Gas,
     gas_params: GasParams,
+    /// Engines whose accounts the journal has: few.
+    loaded: Vec<Address>,
 }
 
 impl JournalHost<'_> {
@@ -166,7 +170,10 @@ impl JournalHost<'_> {
     /// The journal wants an account loaded before its storage is touched. Loading is not charged:
     /// the call to the engine already was.
     fn load(&mut self, address: Address) -> Result<(), HostError> {
-        self.context.journal_mut().load_account(address).map_err(fatal)?;
+        if !self.loaded.contains(&address) {
+            self.context.journal_mut().load_account(address).map_err(fatal)?;
+            self.loaded.push(address);
+        }
         Ok(())
     }
 }
@@ -211,7 +218,6 @@ impl Host for JournalHost<'_> {
         let stored = self.context.journal_mut().sstore(address, slot, value).map_err(fatal)?;
         self.charge(self.gas_params.sstore_dynamic_gas(true, &stored.data, stored.is_cold))?;
         self.gas.record_refund(self.gas_params.sstore_refund(true, &stored.data));
-        self.context.journal_mut().touch_account(address);
         Ok(())
     }
 
@@ -237,6 +243,45 @@ impl Host for JournalHost<'_> {
         self.charge(if is_new { self.gas_params.new_account_cost(true, true) } else { 0 })?;
         self.context.journal_mut().transfer(from, to, amount).map_err(fatal)?;
         Ok(balance)
+    }
+
+    fn keccak(&mut self, message: &[u8]) -> B256 {
+        self.context.db_mut().hashes().keccak(message)
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.context.db().looks_ahead()
+    }
+
+    fn foresee(&mut self, messages: &[&[u8]]) {
+        self.context.db_mut().hashes().foresee(messages);
+    }
+
+    fn foresee_slots(&mut self, slots: &[(Address, U256)]) {
+        let at_hand = self.context.db_mut().foresee_slots(slots);
+        let journal = &mut self.context.journal_mut().inner;
+        for (address, slot, value) in at_hand {
+            let Some(account) = journal.state.get_mut(&address) else { continue };
+            // Cold until it is looked at, as if it were not here.
+            account.storage.entry(slot).or_insert_with(|| {
+                let mut found = EvmStorageSlot::new(value, journal.transaction_id);
+                found.mark_cold();
+                found
+            });
+        }
+    }
+
+    fn expect_slots(&mut self, engine: Address, slots: usize) {
+        if self.load(engine).is_err() {
+            return; // Whoever needs it will say so.
+        }
+        self.context.db_mut().expect_slots(engine, slots);
+        let journal = &mut self.context.journal_mut().inner;
+        if let Some(account) = journal.state.get_mut(&engine) {
+            account.storage.reserve(slots);
+        }
+        // A slot is looked at, and mostly written.
+        journal.journal.reserve(slots.saturating_mul(2));
     }
 
     fn mark(&mut self, address: Address) -> Result<(), HostError> {

@@ -18,6 +18,7 @@ mod error;
 mod ethereum;
 mod evm;
 mod fork_config;
+mod hashes;
 mod history;
 mod inclusion;
 mod rules;

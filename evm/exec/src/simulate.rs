@@ -270,7 +270,8 @@ impl Chain {
         let (env, state) = self.simulation(number, call, overrides)?;
         let nonce = self.nonce(number, call)?;
         let gas = call.gas.unwrap_or(gas_cap).min(gas_cap);
-        let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched(NoOpInspector, stop));
+        let (state, watched) = (state.looking_ahead(), watched(NoOpInspector, stop));
+        let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched);
         evm.precompiles.override_with(overrides)?;
         let result = evm.inspect_tx(request_env(call, gas, nonce)).map_err(stopped)?.result;
         Ok(outcome(result))
@@ -291,7 +292,8 @@ impl Chain {
         let (env, state) = self.simulation(number, call, overrides)?;
         let nonce = self.nonce(number, call)?;
         let allowance = self.gas_allowance(number, call, overrides, &env)?;
-        let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched(NoOpInspector, stop));
+        let (state, watched) = (state.looking_ahead(), watched(NoOpInspector, stop));
+        let mut evm = evm(self.rules(), env, state, Mode::Simulation, watched);
         evm.precompiles.override_with(overrides)?;
         let mut run = |gas: u64| match evm.inspect_tx(request_env(call, gas, nonce)) {
             Ok(done) => Ok(Some(done.result)),

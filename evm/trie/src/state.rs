@@ -155,6 +155,19 @@ impl State {
         Ok(flat)
     }
 
+    /// As [`State::storage`], where that asks no disk.
+    #[must_use]
+    pub fn storage_in_memory(&self, ah: &B256, sh: &B256) -> Option<U256> {
+        if let Some(found) = self.open.iter().rev().find_map(|layer| layer.slot(ah, sh)) {
+            return Some(found);
+        }
+        let (Base { version, .. }, key) = (self.base, (*ah, *sh));
+        let found = self.shared.slots.get(&key, version);
+        let found = found.or_else(|| self.shared.slot_cache.get(&key))?;
+        // Asked after the cache was: what was there then was not too new for this state.
+        (!self.shared.flushed_beyond(version)).then_some(found)
+    }
+
     /// Code by its hash.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use qenex_types::TransferStatus;
 
 use super::abi::ILedger;
 use super::case::{Loaded, load};
+use super::foresight::look_ahead;
 use super::order::{Authority, Order};
 use super::post::{carry_out, keep_refused, post_at_once};
 use super::signed;
@@ -21,7 +22,12 @@ pub(crate) fn batch(
     orders: &[ILedger::Order],
 ) -> Result<Vec<ILedger::Result>, EngineError> {
     require_few(orders.len())?;
-    orders.iter().map(|order| result_of(one(host, order, Ok(Authority::Caller(caller))))).collect()
+    let mut results = Vec::with_capacity(orders.len());
+    for (index, order) in orders.iter().enumerate() {
+        look_ahead(host, index, orders.iter());
+        results.push(result_of(one(host, order, Ok(Authority::Caller(caller))))?);
+    }
+    Ok(results)
 }
 
 /// Carries out the caller's orders, all or none: what an officer or approvers could still refuse is
@@ -33,13 +39,15 @@ pub(crate) fn atomic(
 ) -> Result<Vec<ILedger::Result>, EngineError> {
     require_few(orders.len())?;
     let mut results = Vec::with_capacity(orders.len());
-    for (index, order) in (0_u64..).zip(orders) {
+    for (index, order) in orders.iter().enumerate() {
+        look_ahead(host, index, orders.iter());
         let posted = Order::try_from(order)
             .and_then(|order| post_at_once(host, &order, Authority::Caller(caller)));
         match posted {
             Ok(posted) => results.push(done(posted.id, posted.status)),
             Err(EngineError::Refused(reason)) => {
                 let reason = encode(&reason);
+                let index = u64::try_from(index).unwrap_or(u64::MAX);
                 return refuse(IQenexErrors::ItemRefused { index, reason });
             }
             Err(host) => return Err(host),
@@ -55,8 +63,12 @@ pub(crate) fn submit(
 ) -> Result<Vec<ILedger::Result>, EngineError> {
     require_few(orders.len())?;
     let authorities = signed::authorities(host, orders)?;
-    let signed = orders.iter().zip(authorities);
-    signed.map(|(signed, authority)| result_of(one(host, &signed.order, authority))).collect()
+    let mut results = Vec::with_capacity(orders.len());
+    for (index, (signed, authority)) in orders.iter().zip(authorities).enumerate() {
+        look_ahead(host, index, orders.iter().map(|signed| &signed.order));
+        results.push(result_of(one(host, &signed.order, authority))?);
+    }
+    Ok(results)
 }
 
 fn require_few(orders: usize) -> Result<(), EngineError> {

@@ -9,7 +9,7 @@ use qenex_types::{Authorisation, Corridor, Currency, TransferKind};
 use super::order::{Authority, Order, Posted, Right};
 use super::records::{
     ALLOWANCES, BALANCES, Balance, CURRENCIES, Outstanding, Reference, TRANSFERS, TransferSlots,
-    transfer_id,
+    transfer_id_preimage,
 };
 use crate::accounts::records::{Delegation, Limits, Policy, flag};
 use crate::accounts::{self, Party};
@@ -134,7 +134,7 @@ pub(crate) fn record_of(
     reference: Reference,
 ) -> Result<Record, EngineError> {
     gas::charge_keccak(host, 36)?;
-    let id = transfer_id(account, reference);
+    let id = host.keccak(&transfer_id_preimage(account, reference));
     Ok(Record { id, reference, slots: TRANSFERS.at(host, &id)? })
 }
 

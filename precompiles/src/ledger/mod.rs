@@ -3,7 +3,7 @@
 //! The way of an order: `order.rs` what is asked, `case.rs` everything read that decides, `checks.rs` the
 //! verdicts, `post.rs` what is written. What waits (holds, approvals, reviews) goes on in `pending.rs`;
 //! `reverse.rs` gives back, `batch.rs` takes many, `signed.rs` takes them from keys, `explain.rs` only
-//! tells.
+//! tells. `foresight.rs` lets the host work ahead of a batch.
 //!
 //! Invariants: per currency, the sum of posted balances is the supply; `held <= posted`; a client
 //! reference settles at most once. `../../histories` checks them after random histories.
@@ -39,6 +39,7 @@ mod batch;
 pub(crate) mod case;
 pub(crate) mod checks;
 mod explain;
+mod foresight;
 pub(crate) mod order;
 pub(crate) mod pending;
 pub(crate) mod post;

@@ -226,9 +226,14 @@ pub fn is_client_reference(reference: Reference) -> bool {
 
 /// The id of a transfer: keccak256(account ‖ reference).
 pub fn transfer_id(account: Address, reference: Reference) -> B256 {
+    keccak256(transfer_id_preimage(account, reference))
+}
+
+/// What is hashed for a transfer's id.
+pub(super) fn transfer_id_preimage(account: Address, reference: Reference) -> [u8; 36] {
     let mut preimage = [0_u8; 36];
     let (left, right) = preimage.split_at_mut(20);
     left.copy_from_slice(account.as_slice());
     right.copy_from_slice(reference.as_slice());
-    keccak256(preimage)
+    preimage
 }

@@ -77,6 +77,11 @@ impl<T: Word> Slot<T> {
         self.slot
     }
 
+    /// Whose slot it is, and its number.
+    pub const fn place(&self) -> (Address, U256) {
+        (self.address, self.slot)
+    }
+
     /// Reads.
     ///
     /// # Errors
@@ -129,16 +134,26 @@ impl<K: Key, V: Place> Map<K, V> {
     /// [`HostError::OutOfGas`].
     pub fn at(&self, host: &mut dyn Host, key: &K) -> Result<V, HostError> {
         gas::charge_keccak(host, 64)?;
-        Ok(self.entry(key))
+        Ok(self.foreseen(host, key))
+    }
+
+    /// The entry of `key`, free of charge: for looking ahead of what is charged.
+    pub fn foreseen(&self, host: &mut dyn Host, key: &K) -> V {
+        V::place(self.address, host.keccak(&self.preimage(key)).into())
     }
 
     /// The entry of `key`, free of charge: for code outside of calls.
     pub fn entry(&self, key: &K) -> V {
+        V::place(self.address, keccak256(self.preimage(key)).into())
+    }
+
+    /// What is hashed for the slot of an entry: key ‖ slot.
+    pub fn preimage(&self, key: &K) -> [u8; 64] {
         let mut preimage = [0_u8; 64];
         let (left, right) = preimage.split_at_mut(32);
         left.copy_from_slice(key.to_key().as_slice());
         right.copy_from_slice(&self.slot.to_be_bytes::<32>());
-        V::place(self.address, U256::from_be_bytes(keccak256(preimage).0))
+        preimage
     }
 }
 

@@ -4,18 +4,21 @@
 
 use std::cell::RefCell;
 
+use alloy_primitives::FixedBytes;
 use alloy_sol_types::SolCall;
 use proptest::{prelude::*, test_runner::Config};
 use qenex_histories::{
     Model, Step, World, aim, aimed_step,
-    setting::world,
+    setting::{PARTIES, world},
     transaction,
     world::{
-        ALICE, BOB, CAROL, CLOSED, FROZEN, ISSUER, OFFICER, RISK_OFFICER, SECOND_OFFICER, STRANGER,
-        TREASURY, payment,
+        ALICE, BOB, CAROL, CLOSED, EUR, FROZEN, ISSUER, OFFICER, RISK_OFFICER, SECOND_OFFICER,
+        STRANGER, TREASURY, USD, payment, reference,
     },
 };
-use qenex_precompiles::{COMPLIANCE, ICompliance, IQenexErrors, Refusal, decode, engine_addresses};
+use qenex_precompiles::{
+    COMPLIANCE, ICompliance, ILedger, IQenexErrors, Refusal, decode, engine_addresses,
+};
 
 use super::*;
 
@@ -253,7 +256,7 @@ proptest! {
                 let done = carry_out(&mut stage, *way, actor, engine, &input);
                 prop_assert_eq!(done, expected, "{:?} {:?}", step, way);
                 if let Step::Release { account } = *step && expected {
-                    let account = qenex_histories::setting::PARTIES[account];
+                    let account = PARTIES[account];
                     let second = ICompliance::releaseCall { account }.abi_encode();
                     let second = forwarded(GAS, false, COMPLIANCE, &second);
                     prop_assert!(stage.send(SECOND_OFFICER, GAS, second));
@@ -266,6 +269,63 @@ proptest! {
             });
             // The books of all that happened.
             prop_assert!(stage.block.seal().is_ok());
+            Ok(())
+        })?;
+    }
+}
+
+/// Orders of which many are refused: of all parties and some that are none, in currencies and kinds that are none,
+/// under references that come again.
+fn orders() -> impl Strategy<Value = Vec<ILedger::Order>> {
+    let party = || prop::sample::select([&PARTIES[..], &[STRANGER, Address::ZERO]].concat());
+    let currency = prop::sample::select(vec![USD, EUR, FixedBytes(*b"usd")]);
+    let order = (0..40_u128, 0..5_u8, party(), party(), currency, 0..30_000_u128).prop_map(
+        |(number, kind, from, to, currency, amount)| ILedger::Order {
+            clientReference: reference(number),
+            kind,
+            from,
+            to,
+            currency,
+            amount,
+            expires: 0,
+            endToEndId: B256::with_last_byte(u8::from(number % 5 == 0)),
+            payloadHash: B256::ZERO,
+        },
+    );
+    prop::collection::vec(order, 0..40)
+}
+
+proptest! {
+    #![proptest_config(Config { cases: cases(60), ..Config::default() })]
+
+    /// A block in which batches look ahead is the one in which they do not, whatever their gas.
+    #[test]
+    fn looking_ahead_changes_nothing(
+        batches in prop::collection::vec(
+            (orders(), any::<bool>(), prop_oneof![Just(GAS), 0..GAS]), 1..6,
+        ),
+    ) {
+        with_start(|world, chain| -> Result<(), TestCaseError> {
+            let mut stages = [true, false].map(|ahead| {
+                let mut stage = Stage::new(chain, world.now());
+                stage.block.look_ahead(ahead);
+                stage
+            });
+            for (orders, atomic, gas) in batches {
+                let input = if atomic {
+                    ILedger::atomicCall { orders }.abi_encode()
+                } else {
+                    ILedger::batchCall { orders }.abi_encode()
+                };
+                let input = forwarded(gas, false, LEDGER, &input);
+                let done = stages.each_mut().map(|stage| {
+                    (stage.try_out(ALICE, 2 * GAS, &input), stage.send(ALICE, 2 * GAS, input.clone()))
+                });
+                prop_assert_eq!(&done[0], &done[1]);
+            }
+            let [ahead, plain] = stages.map(|stage| stage.block.seal().unwrap());
+            prop_assert_eq!(ahead.state.root(), plain.state.root());
+            prop_assert_eq!(ahead.receipts_root, plain.receipts_root);
             Ok(())
         })?;
     }
@@ -299,10 +359,7 @@ fn a_payment_with_any_amount_of_gas_happens_or_does_not() {
         let mut stage = Stage::new(chain, world.now());
         let pay = payment(1, TREASURY, BOB, 5).abi_encode();
         let balance = |stage: &mut Stage| {
-            let call = qenex_precompiles::ILedger::balanceOfCall {
-                account: BOB,
-                currency: qenex_histories::world::USD,
-            };
+            let call = ILedger::balanceOfCall { account: BOB, currency: USD };
             stage.ask(LEDGER, 0, &call.abi_encode()).1
         };
         let before = balance(&mut stage);
