@@ -33,10 +33,14 @@ impl Seed {
     /// A key's hash.
     pub(crate) fn hash(self, key: &impl Key) -> u64 {
         let ([a, b], Self([c, d])) = (key.words(), self);
-        let product = u128::from(a ^ c).wrapping_mul(u128::from(b ^ d));
-        let bytes = product.to_le_bytes();
-        word(&bytes, 0) ^ word(&bytes, 8)
+        fold(fold(a ^ c, 0x9e37_79b9_7f4a_7c15) ^ b ^ d, 0xd6e8_feb8_6659_fd93)
     }
+}
+
+/// The halves of a product on top of each other: every bit of it depends on all of both numbers.
+fn fold(a: u64, b: u64) -> u64 {
+    let bytes = u128::from(a).wrapping_mul(u128::from(b)).to_le_bytes();
+    word(&bytes, 0) ^ word(&bytes, 8)
 }
 
 /// In which part of a table a key is, by its hash. Tables use the highest and the lowest bits.
