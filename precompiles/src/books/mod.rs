@@ -5,9 +5,9 @@
 //! logs, and refuses a block that breaks it. It recomputes from the events which slots may have
 //! changed and by how much, so money that moves without an event is found too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, FixedBytes, Log, U256};
+use alloy_primitives::{Address, B256, FixedBytes, Log, U256, map::HashSet};
 use alloy_sol_types::SolEvent;
 use qenex_types::Currency;
 
@@ -107,7 +107,8 @@ struct Expected {
     lines: Books,
     balances: BTreeMap<(Address, Currency), Flows>,
     supplies: BTreeMap<Currency, Flow>,
-    slots: BTreeSet<U256>,
+    /// Slots that changed, without those of which an event says why.
+    unexplained: HashSet<U256>,
 }
 
 /// Checks the books of a block and sums them up.
@@ -122,14 +123,15 @@ pub fn books<'a>(
     changes: &BTreeMap<U256, (U256, U256)>,
     logs: impl IntoIterator<Item = &'a Log>,
 ) -> Result<Books, BooksError> {
-    let mut expected = Expected::default();
+    let unexplained = changes.keys().copied().collect();
+    let mut expected = Expected { unexplained, ..Expected::default() };
     for log in logs {
         expected.read(log)?;
     }
     let mut sums: BTreeMap<Currency, Flow> = BTreeMap::new();
     for (&(account, currency), flows) in &expected.balances {
         let slot = BALANCES.entry(&account).entry(&currency).number();
-        expected.slots.insert(slot);
+        expected.unexplained.remove(&slot);
         let Some((before, after)) = change::<Balance>(changes, slot)? else {
             if !flows.posted.explains(0, 0) || !flows.held.explains(0, 0) {
                 return Err(BooksError::Balance { account, currency });
@@ -159,9 +161,10 @@ pub fn books<'a>(
             return Err(BooksError::Supply { currency });
         }
     }
-    match changes.keys().find(|slot| !expected.slots.contains(*slot)) {
+    expected.explain_holdings();
+    match expected.unexplained.into_iter().min() {
         None => Ok(expected.lines),
-        Some(&slot) => Err(BooksError::Unexplained { slot }),
+        Some(slot) => Err(BooksError::Unexplained { slot }),
     }
 }
 
@@ -198,9 +201,11 @@ impl Expected {
         } else if let Some(currency) = face_currency(log.address)
             && let Some(event) = event::<ICurrencyToken::Approval>(log)?
         {
-            let allowance = ALLOWANCES.entry(&currency).entry(&event.owner).entry(&event.spender);
-            let nonce = NONCES.entry(&currency).entry(&event.owner);
-            self.slots.extend([allowance.number(), nonce.number()]);
+            self.explain(|| {
+                let allowances = ALLOWANCES.entry(&currency).entry(&event.owner);
+                let nonce = NONCES.entry(&currency).entry(&event.owner);
+                [allowances.entry(&event.spender).number(), nonce.number()]
+            });
             Ok(())
         } else {
             Ok(())
@@ -228,7 +233,7 @@ impl Expected {
         }
         if let Some(event) = event::<ILedger::Approved>(log)? {
             self.record(&event.id);
-            self.slots.insert(APPROVALS.entry(&event.id).entry(&event.approver).number());
+            self.explain(|| [APPROVALS.entry(&event.id).entry(&event.approver).number()]);
         } else if let Some(event) = event::<ILedger::IssueProposed>(log)? {
             self.record(&event.id);
         } else if let Some(event) = event::<ILedger::StatusSet>(log)? {
@@ -239,15 +244,16 @@ impl Expected {
             self.record(&event.id);
         } else if let Some(event) = event::<ILedger::CurrencyRegistered>(log)? {
             let currency = currency(event.currency)?;
-            let slots = CURRENCIES.entry(&currency);
-            let numbers = [slots.terms.number(), slots.outstanding.number(), slots.name.number()];
-            self.slots.extend(numbers);
-            self.slots.extend([LATEST.number(), PREVIOUS.entry(&currency).number()]);
+            self.explain(|| {
+                let slots = CURRENCIES.entry(&currency);
+                [slots.terms.number(), slots.outstanding.number(), slots.name.number()]
+            });
+            self.explain(|| [LATEST.number(), PREVIOUS.entry(&currency).number()]);
         } else if let Some(event) = event::<ILedger::CapChanged>(log)? {
             let currency = currency(event.currency)?;
             // A line, so that its supply is looked at.
             self.lines.entry(currency).or_default();
-            self.slots.insert(CURRENCIES.entry(&currency).outstanding.number());
+            self.explain(|| [CURRENCIES.entry(&currency).outstanding.number()]);
         }
         Ok(())
     }
@@ -271,24 +277,44 @@ impl Expected {
             _ => line.moved = line.moved.saturating_add(amount),
         }
         if event.from.is_zero() || event.to.is_zero() {
-            self.slots.insert(CURRENCIES.entry(&currency).outstanding.number());
+            self.explain(|| [CURRENCIES.entry(&currency).outstanding.number()]);
         }
         if !event.from.is_zero() {
             let from = self.balances.entry((event.from, currency)).or_default();
             from.posted.minus = from.posted.minus.saturating_add(amount);
-            self.slots.insert(HOLDINGS.entry(&event.from).number());
-            self.slots.insert(FACE_POSTINGS.entry(&event.from).number());
         }
         if !event.to.is_zero() {
             let to = self.balances.entry((event.to, currency)).or_default();
             to.posted.plus = to.posted.plus.saturating_add(amount);
-            self.slots.insert(HOLDINGS.entry(&event.to).number());
         }
         Ok(())
     }
 
+    /// These slots may have changed. They are only computed while there is something to explain: a slot is a
+    /// hash or several.
+    fn explain<const SLOTS: usize>(&mut self, slots: impl FnOnce() -> [U256; SLOTS]) {
+        if !self.unexplained.is_empty() {
+            for slot in slots() {
+                self.unexplained.remove(&slot);
+            }
+        }
+    }
+
     fn record(&mut self, id: &B256) {
-        self.slots.extend(TRANSFERS.entry(id).numbers());
+        self.explain(|| TRANSFERS.entry(id).numbers());
+    }
+
+    /// Whoever was paid or paid may have more currencies or fewer, and who paid may have done so through a face.
+    /// Last, because in most blocks that was all explained before.
+    fn explain_holdings(&mut self) {
+        for ((account, _), Flows { posted, .. }) in std::mem::take(&mut self.balances) {
+            if !posted.plus.is_zero() || !posted.minus.is_zero() {
+                self.explain(|| [HOLDINGS.entry(&account).number()]);
+            }
+            if !posted.minus.is_zero() {
+                self.explain(|| [FACE_POSTINGS.entry(&account).number()]);
+            }
+        }
     }
 
     fn hold(
