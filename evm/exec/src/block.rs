@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use alloy_consensus::{
-    Eip658Value, EthereumReceipt, Header, Transaction as _, TxReceipt, TxType,
+    Eip658Value, EthereumReceipt, Header, ReceiptWithBloom, Transaction as _, TxType,
     proofs::{calculate_receipt_root, ordered_trie_root_with_encoder},
 };
 use alloy_eips::{eip2718::Encodable2718, eip2935, eip4788, eip4895::Withdrawal};
-use alloy_primitives::{Address, B256, Bloom, Bytes, logs_bloom};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, logs_bloom};
 use qenex_precompiles::{LEDGER, books};
-use qenex_trie::{PendingLayer, State};
+use qenex_trie::{PendingLayer, State, keccak256_each};
 use qenex_types::{PooledTransaction, TransactionBounds};
 use revm::{
     DatabaseCommit, ExecuteEvm, SystemCallEvm,
@@ -264,9 +264,29 @@ pub(crate) fn body_roots(
     let transactions_root = ordered_trie_root_with_encoder(transactions, |tx, out| {
         tx.inner().encode_2718(out);
     });
-    let with_bloom: Vec<_> = receipts.iter().map(TxReceipt::with_bloom_ref).collect();
+    let with_bloom: Vec<_> = blooms(receipts)
+        .zip(receipts)
+        .map(|(logs_bloom, receipt)| ReceiptWithBloom { logs_bloom, receipt })
+        .collect();
     let bloom = with_bloom.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
     (transactions_root, calculate_receipt_root(&with_bloom), bloom)
+}
+
+/// The bloom of each receipt, as [`logs_bloom`] makes it, with all of a block's logs hashed together.
+fn blooms(receipts: &[EthereumReceipt]) -> impl Iterator<Item = Bloom> {
+    let logs = receipts.iter().flat_map(|receipt| &receipt.logs);
+    let messages: Vec<&[u8]> = logs
+        .flat_map(|log| {
+            std::iter::once(log.address.as_slice()).chain(log.topics().iter().map(B256::as_slice))
+        })
+        .collect();
+    let mut hashes = keccak256_each(&messages).into_iter();
+    receipts.iter().map(move |receipt| {
+        let hashed = receipt.logs.iter().map(|log| 1 + log.topics().len()).sum();
+        let mut bloom = Bloom::ZERO;
+        hashes.by_ref().take(hashed).for_each(|hash| bloom.accrue(BloomInput::Hash(hash)));
+        bloom
+    })
 }
 
 impl SealedBlock {
