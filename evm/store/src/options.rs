@@ -42,6 +42,9 @@ const METADATA_BYTES: usize = 4 << 10;
 const BLOOM_BITS: f64 = 10.0;
 /// Values from this size on live in blob files, out of the way of compaction.
 const BLOB_BYTES: u64 = 4 << 10;
+/// A memory table looks for a key's place from where the last one with the same first byte went: flushes of state
+/// write in the order of the keys. There is no setter for it.
+const HINTED: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.CappedPrefix.1";
 /// The write-ahead log may hold this much before the oldest memtable is forced out.
 const LOG_BYTES: u64 = 1 << 30;
 
@@ -66,16 +69,17 @@ pub(crate) fn database(options: &StoreOptions) -> Options {
 }
 
 /// Descriptors of all tables.
-pub(crate) fn tables(options: &StoreOptions) -> Vec<ColumnFamilyDescriptor> {
+pub(crate) fn tables(
+    options: &StoreOptions,
+) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
     let cache = Cache::new_lru_cache(options.cache_bytes);
-    tables::TABLES
-        .iter()
-        .map(|name| ColumnFamilyDescriptor::new(*name, table(name, &cache, options)))
-        .collect()
+    let one =
+        |name: &&'static str| Ok(ColumnFamilyDescriptor::new(*name, table(name, &cache, options)?));
+    tables::TABLES.iter().map(one).collect()
 }
 
-fn table(name: &str, cache: &Cache, options: &StoreOptions) -> Options {
-    let mut cf = Options::default();
+fn table(name: &str, cache: &Cache, options: &StoreOptions) -> Result<Options, rocksdb::Error> {
+    let mut cf = Options::default().get_options_from_string(HINTED)?;
     let mut block = BlockBasedOptions::default();
     block.set_block_cache(cache);
     block.set_block_size(BLOCK_BYTES);
@@ -125,7 +129,7 @@ fn table(name: &str, cache: &Cache, options: &StoreOptions) -> Options {
         _ => {} // meta, changes: few and small.
     }
     cf.set_block_based_table_factory(&block);
-    cf
+    Ok(cf)
 }
 
 /// Tables read by whole keys, many of them absent.

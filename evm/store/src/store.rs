@@ -74,7 +74,8 @@ impl Store {
             return Err(StoreError::Corrupt { path: path.to_owned(), detail });
         }
         let database = options::database(options);
-        let db = DB::open_cf_descriptors(&database, path, options::tables(options))
+        let tables = options::tables(options).map_err(|error| StoreError::rocksdb(path, error))?;
+        let db = DB::open_cf_descriptors(&database, path, tables)
             .map_err(|error| classify(path, error))?;
         let inner = Inner {
             db,
