@@ -27,6 +27,12 @@ export async function startAnvil(qenex) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   process.on("exit", () => child.kill());
+  // Told to end, Node.js ends without that.
+  for (const [signal, number] of [
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ])
+    process.once(signal, () => process.exit(128 + number));
   for await (const line of createInterface({ input: child.stdout })) {
     const found = /^Listening on (\S+)/.exec(line);
     if (found) {
