@@ -81,9 +81,6 @@ pub trait Host {
     /// Is told which slots will probably be read, as [`Self::foresee`].
     fn foresee_slots(&mut self, _slots: &[(Address, U256)]) {}
 
-    /// Is told of how many slots of an engine a call probably makes use, as [`Self::foresee`].
-    fn expect_slots(&mut self, _engine: Address, _slots: usize) {}
-
     /// Is told what the risk rules said of a payment. Nothing comes back, so nothing can depend on it:
     /// a chain has no use for it, whoever explains a score has.
     fn assessed(&mut self, _assessment: &Assessment) {}

@@ -108,13 +108,6 @@ impl BlockState {
         &mut self.ancestors
     }
 
-    /// Makes room for slots of an account that was loaded.
-    pub(crate) fn expect_slots(&mut self, address: Address, slots: usize) {
-        if let Some(cached) = self.accounts.get_mut(&address) {
-            cached.slots.reserve(slots);
-        }
-    }
-
     /// Looks slots of loaded accounts up where no disk is asked, and gives those it finds. The others' keys are
     /// hashed, and remembered for a while.
     pub(crate) fn foresee_slots(

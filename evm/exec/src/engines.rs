@@ -271,19 +271,6 @@ impl Host for JournalHost<'_> {
         }
     }
 
-    fn expect_slots(&mut self, engine: Address, slots: usize) {
-        if self.load(engine).is_err() {
-            return; // Whoever needs it will say so.
-        }
-        self.context.db_mut().expect_slots(engine, slots);
-        let journal = &mut self.context.journal_mut().inner;
-        if let Some(account) = journal.state.get_mut(&engine) {
-            account.storage.reserve(slots);
-        }
-        // A slot is looked at, and mostly written.
-        journal.journal.reserve(slots.saturating_mul(2));
-    }
-
     fn mark(&mut self, address: Address) -> Result<(), HostError> {
         let mut account =
             self.context.journal_mut().load_account_with_code_mut(address).map_err(fatal)?;

@@ -3,7 +3,6 @@
 //!
 //! Only a hint. It charges nothing and changes nothing, so it may be wrong or incomplete.
 
-use alloy_primitives::Address;
 use qenex_types::Currency;
 
 use super::abi::ILedger;
@@ -11,15 +10,11 @@ use super::records::{BALANCES, TRANSFERS, transfer_id_preimage};
 use crate::Host;
 use crate::accounts::records::PROFILES;
 use crate::compliance::records::CLASSES;
-use crate::registry::{ACCOUNTS, LEDGER, RISK};
 use crate::risk::records::{FLOWS, HABITS, PAIRS, TERMS};
 
 /// How many orders are looked ahead: as many as fill what hashes eight messages at once, and so few that it
 /// costs next to nothing if the call's gas ends before they come.
 const ORDERS: usize = 8;
-
-/// How many slots of which engine a payment makes use of.
-const SLOTS: [(Address, usize); 3] = [(ACCOUNTS, 2), (LEDGER, 4), (RISK, 4)];
 
 /// Looks ahead from the order at `index`, if it is the first that was not looked at before.
 ///
@@ -32,12 +27,6 @@ pub(super) fn look_ahead<'a>(
 ) {
     if !index.is_multiple_of(ORDERS) || !host.looks_ahead() {
         return;
-    }
-    if index == 0 {
-        let orders = orders.clone().count();
-        for (engine, slots) in SLOTS {
-            host.expect_slots(engine, slots.saturating_mul(orders));
-        }
     }
     // An order in what no currency can be is refused before most of this is looked up.
     let known = |order: &'a ILedger::Order| Some((order, Currency::try_from(order.currency).ok()?));
@@ -72,18 +61,18 @@ pub(super) fn look_ahead<'a>(
 
     let mut slots = Vec::new();
     for ((order, currency), id) in orders.zip(&ids) {
-        slots.push(HABITS.foreseen(host, &order.from).foreseen(host, &currency).place());
-        slots.push(PAIRS.foreseen(host, &order.from).foreseen(host, &order.to).place());
+        slots.push(HABITS.foreseen(host, &order.from).foreseen(host, &currency).location());
+        slots.push(PAIRS.foreseen(host, &order.from).foreseen(host, &order.to).location());
         for account in [&order.from, &order.to] {
             slots.extend([
-                PROFILES.foreseen(host, account).head.place(),
-                BALANCES.foreseen(host, account).foreseen(host, &currency).place(),
-                FLOWS.foreseen(host, account).foreseen(host, &currency).place(),
+                PROFILES.foreseen(host, account).head.location(),
+                BALANCES.foreseen(host, account).foreseen(host, &currency).location(),
+                FLOWS.foreseen(host, account).foreseen(host, &currency).location(),
             ]);
         }
         let id = host.keccak(id);
         let record = TRANSFERS.foreseen(host, &id);
-        slots.extend([record.parties.place(), record.settlement.place()]);
+        slots.extend([record.parties.location(), record.settlement.location()]);
     }
     host.foresee_slots(&slots);
 }

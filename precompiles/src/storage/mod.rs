@@ -78,7 +78,7 @@ impl<T: Word> Slot<T> {
     }
 
     /// Whose slot it is, and its number.
-    pub const fn place(&self) -> (Address, U256) {
+    pub const fn location(&self) -> (Address, U256) {
         (self.address, self.slot)
     }
 
